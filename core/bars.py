@@ -1,0 +1,229 @@
+"""Daily bars of one or several symbols on one exchange calendar.
+
+A `Bars` is checked once, when it is made; whoever holds one need not check again.  Corrupt data is
+worse than no data, so nothing is repaired here: the error names symbol, session and value.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import numpy as np
+import pandas as pd
+
+from .calendar import calendar_of, sessions
+from .errors import DataError, near_names
+from .hashing import hash_frame
+
+Adjustment = Literal["raw", "adjusted"]
+PRICES = ("open", "high", "low", "close")
+COLUMNS = (*PRICES, "volume", "amount", "factor", "suspended", "st")
+_TOLERANCE = 1e-6  # relative: adjusted prices are printed with few digits
+
+
+@dataclass(frozen=True, eq=False)
+class Bars:
+    """Daily bars, indexed by (symbol, session).
+
+    frame
+        MultiIndex (symbol, session), sorted and unique.  Columns: `open high low close` (> 0, in the
+        market's currency), `volume` (shares, >= 0), `amount` (currency, NaN where unknown), `factor`
+        (back-adjustment: price x factor is comparable over time, > 0), `suspended`, `st` (bool).
+        A session without a row is a session without trade.
+    calendar
+        Exchange calendar (XSHG, XNYS, XTAI); every session must be on it.
+    adjustment
+        "raw": prices as traded, with `factor` beside them.  "adjusted": the source had adjusted
+        prices only; `factor` is 1 and nothing in a result may pretend these prices were traded.
+
+    Bars of session t are known after the close of t.  Raises `DataError`.
+
+    >>> bars = Bars.from_frame(pd.DataFrame({
+    ...     "symbol": "000300.SH", "session": pd.to_datetime(["2024-01-02", "2024-01-03"]),
+    ...     "open": 3.0, "high": 3.2, "low": 2.9, "close": [3.1, 3.0], "volume": 1e6}))
+    >>> bars.symbols, len(bars), bars.calendar
+    (('000300.SH',), 2, 'XSHG')
+    """
+
+    frame: pd.DataFrame
+    calendar: str
+    adjustment: Adjustment
+
+    def __post_init__(self) -> None:
+        _check(self.frame, self.calendar, self.adjustment)
+
+    @classmethod
+    def from_frame(
+        cls, frame: pd.DataFrame, *, adjustment: Adjustment = "raw", calendar: str | None = None
+    ) -> Self:
+        """From a table with `symbol`, `session`, prices and volume; other columns are optional.
+
+        Rows are sorted; `amount` defaults to NaN, `factor` to 1, the flags to False.  The calendar
+        defaults to the symbols' own, which must be one.
+        """
+        table = frame.reset_index() if frame.index.names != [None] else frame.copy()
+        required = ("symbol", "session", *PRICES, "volume")
+        missing = [c for c in required if c not in table.columns]
+        if missing:
+            raise DataError(f"bars lack the column {missing[0]!r}; received {list(frame.columns)}")
+        if table.empty:
+            raise DataError("no bars: the table has no rows")
+        if not pd.api.types.is_datetime64_any_dtype(table["session"]):
+            raise DataError(f"sessions must be dates, received {table['session'].dtype} values")
+        defaults = {"amount": np.nan, "factor": 1.0, "suspended": False, "st": False}
+        for name, default in defaults.items():
+            if name not in table.columns:
+                table[name] = default
+        symbols = table["symbol"].astype(str)
+        if calendar is None:
+            found = {calendar_of(s) for s in symbols.unique()}
+            if len(found) != 1:
+                raise DataError(f"one Bars holds one market, received symbols of {sorted(found)}")
+            calendar = found.pop()
+        table["symbol"] = symbols
+        table = table.set_index(["symbol", "session"]).sort_index()[list(COLUMNS)]
+        types = {c: "bool" if c in ("suspended", "st") else "float64" for c in COLUMNS}
+        try:
+            table = table.astype(types)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"bars must hold numbers: {error}") from error
+        return cls(table, calendar, adjustment)
+
+    @classmethod
+    def concat(cls, parts: Iterable[Self]) -> Self:
+        """Bars of several symbols in one value; calendar and adjustment must agree."""
+        several = list(parts)
+        if not several:
+            raise DataError("no bars to put together")
+        kinds = {(b.calendar, b.adjustment) for b in several}
+        if len(kinds) != 1:
+            raise DataError(f"cannot mix bars of different calendar or adjustment: {sorted(kinds)}")
+        calendar, adjustment = kinds.pop()
+        return cls(pd.concat([b.frame for b in several]).sort_index(), calendar, adjustment)
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Symbols, sorted."""
+        return tuple(self.frame.index.unique("symbol"))
+
+    @property
+    def sessions(self) -> pd.DatetimeIndex:
+        """Sessions in which at least one symbol has a row, ascending."""
+        return pd.DatetimeIndex(self.frame.index.unique("session").sort_values(), name="session")
+
+    def wide(self, column: str) -> pd.DataFrame:
+        """One column as sessions x symbols; NaN where a symbol has no row."""
+        return self.frame[column].unstack("symbol")
+
+    def adjusted(self, column: str = "close") -> pd.DataFrame:
+        """A price column times the back-adjustment factor, sessions x symbols: comparable in time.
+
+        Back-adjusted, so a later dividend changes no earlier value.
+        """
+        if column not in PRICES:
+            raise DataError(f"{column!r} is not a price: {near_names(column, PRICES)}")
+        return (self.frame[column] * self.frame["factor"]).unstack("symbol")
+
+    def one(self, symbol: str) -> pd.DataFrame:
+        """The rows of one symbol, indexed by session."""
+        self._known([symbol])
+        return self.frame.xs(symbol, level="symbol")
+
+    def select(self, symbols: Iterable[str]) -> Self:
+        """Only these symbols."""
+        wanted = self._known(symbols)
+        return self._with(self.frame[self.frame.index.get_level_values("symbol").isin(wanted)])
+
+    def between(self, start: str | pd.Timestamp | None, end: str | pd.Timestamp | None) -> Self:
+        """Only sessions from `start` to `end`, both included."""
+        at = self.frame.index.get_level_values("session")
+        keep = np.ones(len(at), dtype=bool)
+        if start is not None:
+            keep &= at >= pd.Timestamp(start)
+        if end is not None:
+            keep &= at <= pd.Timestamp(end)
+        if not keep.any():
+            raise DataError(
+                f"no bars from {start or 'the first'} to {end or 'the last'}: "
+                f"they run from {at.min():%Y-%m-%d} to {at.max():%Y-%m-%d}"
+            )
+        return self._with(self.frame[keep])
+
+    @property
+    def fingerprint(self) -> str:
+        """Content hash: equal bars, equal hash."""
+        return hash_frame(self.frame)
+
+    def _known(self, symbols: Iterable[str]) -> list[str]:
+        wanted = list(symbols)
+        for symbol in wanted:
+            if symbol not in self.symbols:
+                raise DataError(f"no bars for {symbol!r}: {near_names(symbol, self.symbols)}")
+        return wanted
+
+    def _with(self, frame: pd.DataFrame) -> Self:
+        frame = frame.copy()
+        frame.index = frame.index.remove_unused_levels()
+        return type(self)(frame, self.calendar, self.adjustment)
+
+
+def _check(frame: pd.DataFrame, calendar: str, adjustment: str) -> None:
+    if adjustment not in ("raw", "adjusted"):
+        raise DataError(f"adjustment is 'raw' or 'adjusted', received {adjustment!r}")
+    if list(frame.index.names) != ["symbol", "session"] or list(frame.columns) != list(COLUMNS):
+        raise DataError(
+            f"bars need the index (symbol, session) and the columns {', '.join(COLUMNS)}; "
+            f"received {frame.index.names} and {list(frame.columns)}: use Bars.from_frame"
+        )
+    if frame.empty:
+        raise DataError("no bars: the table has no rows")
+    at = frame.index.get_level_values("session")
+    if at.tz is not None or (at != at.normalize()).any():
+        raise DataError("sessions are dates without zone or clock: use .tz_localize(None).normalize()")
+    if not frame.index.is_unique:
+        _refuse(frame, frame.index.duplicated(), "appears twice")
+    if not frame.index.is_monotonic_increasing:
+        raise DataError("bars must be sorted by symbol and session: use Bars.from_frame")
+    off = ~at.isin(sessions(calendar))
+    if off.any():
+        _refuse(frame, off, f"is not a session of {calendar}")
+    prices = frame[list(PRICES)]
+    bad = ~(np.isfinite(prices).all(axis=1) & (prices > 0).all(axis=1)).to_numpy()
+    if bad.any():
+        _refuse(frame, bad, "has a price that is not a positive number", PRICES)
+    low, high = prices["low"], prices["high"]
+    body = prices[["open", "close"]]
+    outside = (body.max(axis=1) > high * (1 + _TOLERANCE)) | (body.min(axis=1) < low * (1 - _TOLERANCE))
+    if outside.any():
+        _refuse(frame, outside.to_numpy(), "has open or close outside low to high", PRICES)
+    volume = frame["volume"]
+    if not (volume >= 0).all() or not np.isfinite(volume).all():
+        _refuse(
+            frame, ~((volume >= 0) & np.isfinite(volume)).to_numpy(), "has a bad volume", ("volume",)
+        )
+    if not (frame["amount"].isna() | (frame["amount"] >= 0)).all():
+        _refuse(frame, (frame["amount"] < 0).to_numpy(), "has a negative amount", ("amount",))
+    factor = frame["factor"]
+    if not ((factor > 0) & np.isfinite(factor)).all():
+        bad = ~((factor > 0) & np.isfinite(factor)).to_numpy()
+        _refuse(frame, bad, "has an adjustment factor that is not positive", ("factor",))
+    if adjustment == "adjusted" and not (factor == 1).all():
+        _refuse(frame, (factor != 1).to_numpy(), "is marked adjusted but carries a factor", ("factor",))
+    traded = frame["suspended"] & (volume > 0)
+    if traded.any():
+        _refuse(frame, traded.to_numpy(), "is marked suspended but has volume", ("volume",))
+
+
+def _refuse(frame: pd.DataFrame, bad: np.ndarray, what: str, columns: tuple[str, ...] = ()) -> None:
+    """Raise for the first bad row, naming symbol, session and value."""
+    symbol, session = frame.index[int(np.flatnonzero(bad)[0])]
+    row = frame.iloc[int(np.flatnonzero(bad)[0])]
+    values = " (" + ", ".join(f"{c} {row[c]:g}" for c in columns) + ")" if columns else ""
+    more = int(np.sum(bad)) - 1
+    rest = f"; {more} more rows like it" if more else ""
+    raise DataError(
+        f"{symbol} on {session:%Y-%m-%d} {what}{values}{rest}: mend the source or drop the row"
+    )

@@ -1,0 +1,65 @@
+"""The base of everything that can stand in an experiment file.
+
+A forecaster, a strategy or a source *is* its settings plus behaviour: keyword arguments in Python and
+keys of a TOML table are the same names, checked by the same types.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from .errors import ConfigError, near_names
+
+
+class Settings(BaseModel):
+    """Frozen, typed settings that refuse unknown keys.
+
+    >>> class Example(Settings):
+    ...     window: int = 20
+    >>> Example.parse({"windw": 5}, where="[example]")
+    Traceback (most recent call last):
+    ...
+    qushi.core.errors.ConfigError: [example]: unknown key 'windw': did you mean 'window'?
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", arbitrary_types_allowed=True, validate_default=True
+    )
+
+    @classmethod
+    def parse(cls, table: Mapping[str, Any], where: str) -> Self:
+        """Build from a table of an experiment file; `where` names the table in the message."""
+        try:
+            return cls.model_validate(dict(table))
+        except ValidationError as error:
+            raise ConfigError(f"{where}: {explain(error, cls)}") from None
+
+
+def explain(error: ValidationError, model: type[BaseModel]) -> str:
+    """One sentence for the first thing a validation found wrong, with near names for a typo."""
+    first = error.errors(include_url=False)[0]
+    path = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        names = set(_fields_at(model, first["loc"][:-1]))
+        return f"unknown key {path!r}: {near_names(str(first['loc'][-1]), names)}"
+    if first["type"] == "missing":
+        return f"the key {path!r} is missing"
+    message = first["msg"].removeprefix("Value error, ")
+    if not path:
+        return message
+    return f"{path!r} is {first.get('input')!r}: {message[:1].lower()}{message[1:]}"
+
+
+def _fields_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
+    """Field names of the (possibly nested) model in which an unknown key was found."""
+    for part in loc:
+        if not isinstance(part, str) or part not in model.model_fields:
+            continue
+        annotation = model.model_fields[part].annotation
+        candidates = [annotation, *getattr(annotation, "__args__", ())]
+        nested = [c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)]
+        if not nested:
+            return []
+        model = nested[0]
+    return list(model.model_fields)

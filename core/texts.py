@@ -1,0 +1,112 @@
+"""Dated texts, each with the moment from which it may be used."""
+
+from dataclasses import dataclass
+from typing import Literal, Self, get_args
+
+import pandas as pd
+
+from .errors import DataError
+from .hashing import hash_frame
+
+Audience = Literal["public", "institution"]
+AUDIENCES: tuple[str, ...] = get_args(Audience)
+COLUMNS = (
+    "id",
+    "published_at",
+    "first_seen",
+    "edited_at",
+    "source",
+    "audience",
+    "symbol",
+    "title",
+    "body",
+    "weight",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Texts:
+    """Texts, sorted by `available_at`, then `id`.
+
+    frame
+        `id` (unique string), `published_at` (UTC), `first_seen` and `edited_at` (UTC, NaT where
+        unknown), `source`, `audience` ("public" or "institution"), `symbol` (or None: the market),
+        `title`, `body`, `weight` (> 0, 1 by default: reads, comments).
+    synthetic
+        True where the texts were written by hand or machine for a demonstration.  Reports say so.
+
+    A text may be used from `available_at = max(published_at, first_seen, edited_at)`.
+    Raises `DataError`.
+    """
+
+    frame: pd.DataFrame
+    synthetic: bool = False
+
+    def __post_init__(self) -> None:
+        frame = self.frame
+        missing = [c for c in COLUMNS if c not in frame.columns]
+        if missing:
+            raise DataError(f"texts lack the column {missing[0]!r}; received {list(frame.columns)}")
+        for name in ("published_at", "first_seen", "edited_at"):
+            if not isinstance(frame[name].dtype, pd.DatetimeTZDtype):
+                raise DataError(f"{name!r} must carry a zone, received {frame[name].dtype}")
+        if frame["published_at"].isna().any():
+            bad = frame.loc[frame["published_at"].isna(), "id"].iloc[0]
+            raise DataError(f"the text {bad!r} has no time: a text without a time cannot be used")
+        if frame["id"].duplicated().any():
+            raise DataError(
+                f"two texts have the id {frame.loc[frame['id'].duplicated(), 'id'].iloc[0]!r}"
+            )
+        unknown = set(frame["audience"]) - set(AUDIENCES)
+        if unknown:
+            raise DataError(f"audience is one of {AUDIENCES}, received {sorted(map(str, unknown))[0]!r}")
+        if not (frame["weight"] > 0).all():
+            raise DataError("the weight of a text must be above 0")
+
+    @classmethod
+    def from_frame(cls, frame: pd.DataFrame, *, synthetic: bool = False) -> Self:
+        """From a table with `id`, `published_at`, `audience` and `body`; the rest has defaults."""
+        table = frame.copy()
+        for name in ("id", "published_at", "audience", "body"):
+            if name not in table.columns:
+                raise DataError(f"texts lack the column {name!r}; received {list(frame.columns)}")
+        for name in ("published_at", "first_seen", "edited_at"):
+            if name not in table.columns:
+                table[name] = pd.Series(pd.NaT, index=table.index).dt.tz_localize("UTC")
+            elif isinstance(table[name].dtype, pd.DatetimeTZDtype):
+                table[name] = table[name].dt.tz_convert("UTC").astype("datetime64[ns, UTC]")
+        for name, default in (("source", ""), ("symbol", None), ("title", ""), ("weight", 1.0)):
+            if name not in table.columns:
+                table[name] = default
+        table["symbol"] = table["symbol"].astype(object).where(table["symbol"].notna(), None)
+        table = table[list(COLUMNS)]
+        order = pd.DataFrame({"at": _available_at(table), "id": table["id"]})
+        order = order.sort_values(["at", "id"]).index
+        return cls(table.loc[order].reset_index(drop=True), synthetic)
+
+    @property
+    def available_at(self) -> pd.Series:
+        """UTC moment from which each text may be used."""
+        return _available_at(self.frame)
+
+    @property
+    def contents(self) -> pd.Series:
+        """Title and body as the classifier reads them: one string a text."""
+        return (self.frame["title"] + "\n" + self.frame["body"]).str.strip()
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def until(self, moment: pd.Timestamp) -> Self:
+        """Only texts available at `moment` (zone-aware) or before."""
+        keep = self.available_at <= moment
+        return type(self)(self.frame[keep].reset_index(drop=True), self.synthetic)
+
+    @property
+    def fingerprint(self) -> str:
+        """Content hash: equal texts, equal hash."""
+        return hash_frame(self.frame)
+
+
+def _available_at(frame: pd.DataFrame) -> pd.Series:
+    return frame[["published_at", "first_seen", "edited_at"]].max(axis=1).rename("available_at")

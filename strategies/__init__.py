@@ -1,0 +1,5 @@
+"""Strategies: one file each; signals in, target weights out."""
+
+from ._base import Signals, Strategy
+
+__all__ = ["Signals", "Strategy"]

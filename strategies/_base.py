@@ -1,0 +1,99 @@
+"""What a strategy is, and what it may look at."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal, Self
+
+import pandas as pd
+
+from ..core import Bars, DataError, Forecasts, PanicIndex, Settings, Weights
+from ..core.errors import near_names
+
+Need = Literal["forecast", "panic"]
+
+
+@dataclass(frozen=True, eq=False)
+class Signals:
+    """Everything known to a strategy, sessions x symbols, row t known at the close of t.
+
+    close
+        Back-adjusted close, NaN where a symbol has no bar.
+    expected_return, p_up
+        Of one model and seed, or None where no forecast was asked for; NaN outside its window.
+    panic
+        By audience ("public", "institution", "all"); NaN is no information.  Empty without texts.
+    """
+
+    close: pd.DataFrame
+    expected_return: pd.DataFrame | None = None
+    p_up: pd.DataFrame | None = None
+    panic: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+    @classmethod
+    def build(
+        cls,
+        bars: Bars,
+        forecasts: Forecasts | None = None,
+        panic: PanicIndex | None = None,
+        *,
+        start: pd.Timestamp | None = None,
+        end: pd.Timestamp | None = None,
+    ) -> Self:
+        """Align forecasts (of one model and seed) and panic to the bars' sessions from `start` on."""
+        close = bars.adjusted("close").loc[start:end]
+        at, symbols = pd.DatetimeIndex(close.index), tuple(close.columns)
+
+        def aligned(column: str) -> pd.DataFrame | None:
+            if forecasts is None:
+                return None
+            return forecasts.wide(column).reindex(index=at, columns=list(symbols))
+
+        by_audience = {}
+        if panic is not None:
+            by_audience = {a: panic.for_symbols(symbols, at, a) for a in panic.audiences}
+        return cls(close, aligned("expected_return"), aligned("p_up"), by_audience)
+
+    @property
+    def sessions(self) -> pd.DatetimeIndex:
+        """Sessions, ascending."""
+        return pd.DatetimeIndex(self.close.index)
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Symbols, in column order."""
+        return tuple(str(c) for c in self.close.columns)
+
+    def panic_of(self, audience: str) -> pd.DataFrame:
+        """Panic of one audience; `DataError` where there is none."""
+        if audience not in self.panic:
+            hint = near_names(audience, self.panic) if self.panic else "the experiment has no texts"
+            raise DataError(f"no panic index of the audience {audience!r}: {hint}")
+        return self.panic[audience]
+
+    def until(self, session: pd.Timestamp) -> Self:
+        """What was known at the close of `session`."""
+
+        def cut(frame: pd.DataFrame | None) -> pd.DataFrame | None:
+            return None if frame is None else frame.loc[:session]
+
+        panic = {a: f.loc[:session] for a, f in self.panic.items()}
+        return type(self)(self.close.loc[:session], cut(self.expected_return), cut(self.p_up), panic)
+
+
+class Strategy(Settings, ABC):
+    """Turns signals into target weights, for all sessions and symbols at once.
+
+    Causal: row t of the weights is the same whether or not later signals exist; the conformance
+    suite cuts the signals short and compares.  NaN in the weights means "no decision".
+    """
+
+    needs: ClassVar[frozenset[Need]] = frozenset()
+
+    @abstractmethod
+    def weights(self, signals: Signals) -> Weights:
+        """Target weights for every session and symbol of the signals."""
+
+    def requirements(self) -> frozenset[Need]:
+        """What the signals must hold; a strategy that wraps another adds the other's."""
+        return self.needs
