@@ -21,7 +21,11 @@ class InputError(QushiError, ValueError):
 
 
 class ConfigError(InputError):
-    """A setting is unknown, missing or out of range."""
+    """A setting is unknown, missing or out of range; `key` names it, to find its line in a file."""
+
+    def __init__(self, message: str, *, key: str | None = None) -> None:
+        super().__init__(message)
+        self.key = key
 
 
 class DataError(InputError):

@@ -31,9 +31,11 @@ def find(package: str, kind: str, base: type[S]) -> type[S]:
     and for a class that does not derive from `base`.
     """
     if ":" in kind:
-        return _outside(kind, base)
+        return _derived(kind, base)
     if kind not in kinds(package):
-        raise ConfigError(f"unknown {base.__name__} kind {kind!r}: {near_names(kind, kinds(package))}")
+        raise ConfigError(
+            f"unknown {base.__name__} kind {kind!r}: {near_names(kind, kinds(package))}", key="kind"
+        )
     module = importlib.import_module(f"{package}.{kind}")
     own = [
         value
@@ -58,22 +60,35 @@ def build(package: str, table: Mapping[str, Any], base: type[S], where: str) -> 
     try:
         found = find(package, str(table["kind"]), base)
     except ConfigError as error:
-        raise ConfigError(f"{where}: {error}") from None
+        raise ConfigError(f"{where}: {error}", key=error.key) from None
     settings = {key: value for key, value in table.items() if key != "kind"}
     return found.parse(settings, f"{where} (kind {table['kind']!r})")
 
 
-def _outside(path: str, base: type[S]) -> type[S]:
+def outside(path: str) -> type:
+    """The class that `"package.module:Class"` names; `ConfigError` where there is none."""
     module_name, _, class_name = path.partition(":")
     try:
         module = importlib.import_module(module_name)
     except ImportError as error:
         raise ConfigError(
-            f"cannot import {module_name!r} for {path!r}: {error}; is its folder on PYTHONPATH?"
+            f"cannot import {module_name!r} for {path!r}: {error}; is its folder on PYTHONPATH?",
+            key="kind",
         ) from error
     found = getattr(module, class_name, None)
-    if not (inspect.isclass(found) and issubclass(found, base)):
+    if not inspect.isclass(found):
+        classes = [n for n, v in vars(module).items() if inspect.isclass(v)]
         raise ConfigError(
-            f"{path!r} is not a {base.__name__}: derive the class from qushi's {base.__name__}"
+            f"{module_name} has no class {class_name!r}: {near_names(class_name, classes)}", key="kind"
+        )
+    return found
+
+
+def _derived(path: str, base: type[S]) -> type[S]:
+    found = outside(path)
+    if not issubclass(found, base):
+        raise ConfigError(
+            f"{path!r} is not a {base.__name__}: derive the class from qushi's {base.__name__}",
+            key="kind",
         )
     return found

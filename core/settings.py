@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 from .errors import ConfigError, near_names
 
@@ -33,16 +34,22 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(dict(table))
         except ValidationError as error:
-            raise ConfigError(f"{where}: {explain(error, cls)}") from None
+            message, key = explain(error, cls)
+            raise ConfigError(f"{where}: {message}", key=key) from None
 
 
-def explain(error: ValidationError, model: type[BaseModel]) -> str:
-    """One sentence for the first thing a validation found wrong, with near names for a typo."""
+def explain(error: ValidationError, model: type[BaseModel]) -> tuple[str, str | None]:
+    """One sentence for the first thing a validation found wrong, and the key it is about."""
     first = error.errors(include_url=False)[0]
     path = ".".join(str(part) for part in first["loc"])
+    names = [part for part in first["loc"] if isinstance(part, str)]
+    return _sentence(first, path, model), names[-1] if names else None
+
+
+def _sentence(first: ErrorDetails, path: str, model: type[BaseModel]) -> str:
     if first["type"] == "extra_forbidden":
-        names = set(_fields_at(model, first["loc"][:-1]))
-        return f"unknown key {path!r}: {near_names(str(first['loc'][-1]), names)}"
+        known = _fields_at(model, first["loc"][:-1])
+        return f"unknown key {path!r}: {near_names(str(first['loc'][-1]), known)}"
     if first["type"] == "missing":
         return f"the key {path!r} is missing"
     message = first["msg"].removeprefix("Value error, ")

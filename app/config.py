@@ -1,0 +1,270 @@
+"""Experiment files: TOML in, checked objects out.
+
+    name = "csi300"
+    seeds = [0, 1]
+    [bars]            kind, its settings, symbols, start, end
+    [benchmark]       symbol (and kind, settings, if it comes from elsewhere)
+    [features]        [walk_forward]     [[forecasters]]  or  [forecasts] file
+    [texts]           [classifier]       [panic]
+    [[strategies]]    [backtest]         [report]
+
+Every table is the keyword arguments of one class.  A wrong key is answered with the near name and the
+line it stands on.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import tomli_w
+from pydantic import Field
+
+from ..backtests import Broker
+from ..core import ConfigError, InputError, Settings
+from ..core.extensions import build, kinds, outside
+from ..forecasters import Forecaster, FeatureSet, WalkForward
+from ..market import BarSource
+from ..sentiment import PanicSettings, TextSource, TrainingSettings
+from ..strategies import Strategy
+
+Language = Literal["en", "zh"]
+
+
+class BenchmarkSettings(Settings):
+    """`[benchmark]`: the series every strategy is held against; default: equal weight of the symbols."""
+
+    symbol: str
+    source: dict[str, Any] | None = None
+    """A table like `[bars]`, where the benchmark comes from another source than the bars."""
+
+
+class ForecastFile(Settings):
+    """`[forecasts]`: forecasts made elsewhere, as CSV or Parquet.
+
+    Columns: `session` (known at its close), `symbol`, `expected_return` and/or `p_up`, optionally
+    `model` and `seed`.  Nothing is known of how they were fitted, and the report says so.
+    """
+
+    file: Path
+
+
+class ClassifierSettings(Settings):
+    """`[classifier]`: a trained folder or hub id, or labels to train one from."""
+
+    folder: str | None = None
+    labels: str | None = None
+    """`"sample"`, a `label,text` CSV or a JSON list of [text, label]."""
+    training: TrainingSettings = TrainingSettings()
+    check: Path | None = None
+    """Hand-labelled CSV with `title`, `sentiment` and `time`, scored to measure the classifier."""
+
+
+class ReportSettings(Settings):
+    """`[report]`."""
+
+    tear_sheets: Literal["all", "none"] | tuple[str, ...] = "all"
+    """Results that get a QuantStats page of their own."""
+
+
+class BacktestSettings(Broker):
+    """`[backtest]`: the broker's settings and the window (default: from the first forecast on)."""
+
+    start: str | None = None
+    end: str | None = None
+
+
+class ExperimentFile(Settings):
+    """The tables of an experiment file, before their kinds are looked up."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    description: str = ""
+    language: Language = "en"
+    seeds: tuple[int, ...] = (0,)
+    bars: dict[str, Any]
+    benchmark: BenchmarkSettings | None = None
+    features: FeatureSet = FeatureSet()
+    walk_forward: WalkForward = WalkForward()
+    forecasters: tuple[dict[str, Any], ...] = ()
+    forecasts: ForecastFile | None = None
+    texts: dict[str, Any] | None = None
+    classifier: ClassifierSettings | None = None
+    panic: PanicSettings = PanicSettings()
+    strategies: tuple[dict[str, Any], ...] = ()
+    backtest: BacktestSettings = BacktestSettings()
+    report: ReportSettings = ReportSettings()
+
+
+@dataclass(frozen=True)
+class UserStrategy:
+    """A user's own `bt.Strategy`, by path, with its params."""
+
+    path: str
+    params: Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """An experiment file with every kind looked up and every setting checked."""
+
+    settings: ExperimentFile
+    source: BarSource
+    symbols: tuple[str, ...]
+    start: str | None
+    end: str | None
+    benchmark_source: BarSource
+    forecasters: tuple[tuple[str, Forecaster], ...]
+    text_source: TextSource | None
+    strategies: tuple[tuple[str, Strategy | UserStrategy], ...]
+
+    @property
+    def name(self) -> str:
+        """The experiment's name, safe as a folder."""
+        return self.settings.name
+
+    def to_toml(self) -> str:
+        """The experiment with every default written out; reads back to the same experiment."""
+        table = self.settings.model_dump(mode="json", exclude_none=True)
+        table["forecasters"] = [_dump(f, name) for name, f in self.forecasters]
+        table["strategies"] = [_dump(s, name) for name, s in self.strategies]
+        return tomli_w.dumps({k: v for k, v in table.items() if v not in ({}, [])})
+
+
+def read_experiment(path: Path) -> Experiment:
+    """Read an experiment file; relative paths in it are relative to the file.
+
+    Raises `ConfigError` with the line where it can be told.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"no experiment file {str(path)!r}: check the path") from None
+    except (IsADirectoryError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not a UTF-8 TOML file: {error}") from None
+    try:
+        return parse_experiment(tomllib.loads(text), folder=path.parent)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error} (symbol codes need quotes)") from None
+    except ConfigError as error:
+        raise ConfigError(f"{path}{_line(text, error)}: {error}", key=error.key) from None
+
+
+def parse_experiment(table: Mapping[str, Any], folder: Path = Path()) -> Experiment:
+    """Check an experiment given as a mapping; `folder` is where relative paths start."""
+    settings = ExperimentFile.parse(_anchored(table, folder), "the experiment")
+    source, rest = _bar_source(settings.bars, "[bars]")
+    benchmark = settings.benchmark
+    benchmark_source = source
+    if benchmark is not None and benchmark.source is not None:
+        benchmark_source, _ = _bar_source(benchmark.source, "[benchmark.source]")
+    symbols = rest.symbols or source.symbols()
+    if not symbols:
+        raise ConfigError("[bars]: the key 'symbols' is missing: this source cannot list its own")
+    if settings.forecasters and settings.forecasts is not None:
+        raise ConfigError("give [[forecasters]] or a [forecasts] file, not both", key="forecasts")
+    texts = settings.texts
+    if texts is not None and settings.classifier is None:
+        raise ConfigError("[texts] needs a [classifier]: give 'folder' or 'labels'", key="texts")
+    return Experiment(
+        settings=settings,
+        source=source,
+        symbols=symbols,
+        start=rest.start,
+        end=rest.end,
+        benchmark_source=benchmark_source,
+        forecasters=tuple(_forecasters(settings.forecasters)),
+        text_source=None
+        if texts is None
+        else build("qushi.sentiment.sources", texts, TextSource, "[texts]"),
+        strategies=tuple(_strategies(settings.strategies)),
+    )
+
+
+class _BarsWindow(Settings):
+    symbols: tuple[str, ...] = ()
+    start: str | None = None
+    end: str | None = None
+
+
+def _bar_source(table: Mapping[str, Any], where: str) -> tuple[BarSource, _BarsWindow]:
+    ours = {k: v for k, v in table.items() if k in _BarsWindow.model_fields}
+    theirs = {k: v for k, v in table.items() if k not in ours}
+    return build("qushi.market.sources", theirs, BarSource, where), _BarsWindow.parse(ours, where)
+
+
+def _forecasters(tables: tuple[dict[str, Any], ...]) -> list[tuple[str, Forecaster]]:
+    found: dict[str, Forecaster] = {}
+    for number, table in enumerate(tables, start=1):
+        name, rest = _named(table, found, f"[[forecasters]] number {number}")
+        where = f"[[forecasters]] number {number}"
+        found[name] = build("qushi.forecasters.models", rest, Forecaster, where)
+    return list(found.items())
+
+
+def _strategies(tables: tuple[dict[str, Any], ...]) -> list[tuple[str, Strategy | UserStrategy]]:
+    found: dict[str, Strategy | UserStrategy] = {}
+    for number, table in enumerate(tables, start=1):
+        where = f"[[strategies]] number {number}"
+        name, rest = _named(table, found, where)
+        kind = str(rest.get("kind", ""))
+        if ":" in kind and not issubclass(outside(kind), Strategy):
+            found[name] = UserStrategy(kind, {k: v for k, v in rest.items() if k != "kind"})
+            continue
+        found[name] = build("qushi.strategies", rest, Strategy, where)
+    return list(found.items())
+
+
+def _named(
+    table: Mapping[str, Any], taken: Mapping[str, object], where: str
+) -> tuple[str, dict[str, Any]]:
+    rest = dict(table)
+    kind = str(rest.get("kind", ""))
+    name = str(rest.pop("name", kind.rpartition(":")[2]))
+    if name in taken:
+        raise ConfigError(
+            f"{where}: the name {name!r} is taken: give it a 'name' of its own", key="name"
+        )
+    return name, rest
+
+
+def _dump(thing: Settings | UserStrategy, name: str) -> dict[str, Any]:
+    if isinstance(thing, UserStrategy):
+        return {"kind": thing.path, "name": name, **thing.params}
+    module, cls = type(thing).__module__, type(thing).__qualname__
+    kind = module.rpartition(".")[2] if module.startswith("qushi.") else f"{module}:{cls}"
+    return {"kind": kind, "name": name, **thing.model_dump(mode="json", exclude_none=True)}
+
+
+_PATHS = {("bars", "folder"), ("texts", "path"), ("forecasts", "file"), ("classifier", "check")}
+
+
+def _anchored(table: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Relative paths of the file's tables, made relative to the file's own folder."""
+    anchored = {k: dict(v) if isinstance(v, Mapping) else v for k, v in table.items()}
+    for section, key in _PATHS:
+        inside = anchored.get(section)
+        if isinstance(inside, dict) and isinstance(inside.get(key), str) and "$" not in inside[key]:
+            inside[key] = str(folder / inside[key])
+    return anchored
+
+
+def _line(text: str, error: InputError) -> str:
+    """`:12` where the key that an error names stands on one line only, else nothing."""
+    key = getattr(error, "key", None)
+    if not key:
+        return ""
+    pattern = re.compile(rf"^\s*(\[+\s*)?{re.escape(key)}\s*(=|\]|\.)")
+    lines = [n for n, line in enumerate(text.splitlines(), start=1) if pattern.match(line)]
+    return f":{lines[0]}" if len(lines) == 1 else ""
+
+
+def known_kinds() -> dict[str, tuple[str, ...]]:
+    """The kinds that come with qushi, by extension point."""
+    return {
+        "bars": kinds("qushi.market.sources"),
+        "forecasters": kinds("qushi.forecasters.models"),
+        "texts": kinds("qushi.sentiment.sources"),
+        "strategies": kinds("qushi.strategies"),
+    }

@@ -1,0 +1,267 @@
+"""The pipeline: an experiment and its inputs in, everything that can be reported out.
+
+    load_inputs   reads bars, benchmark and texts, and gets the classifier ready
+    compute       bars, texts -> panic -> features -> forecasts -> weights -> backtests -> figures
+
+`compute` is a pure function of the experiment and its inputs (the checkpoint folder only saves time),
+which is what lets the invariants be tested on the whole of it: cut or poison the inputs after t, and
+nothing at or before t may change.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..backtests import backtest, backtest_class, load_bt_strategy, performance
+from ..core import (
+    QUIET,
+    BacktestResult,
+    Bars,
+    ConfigError,
+    DataError,
+    FitError,
+    Forecasts,
+    InputError,
+    PanicIndex,
+    Progress,
+    Texts,
+)
+from ..core.calendar import PER_YEAR
+from ..forecasters import forecast_quality
+from ..market import load_bars, rules_for
+from ..sentiment import Classifier, panic_index
+from ..sentiment.alignment import panic_alignment
+from ..strategies import Signals, Strategy
+from .config import Experiment, UserStrategy
+from .forecast_file import read_forecasts
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """What an experiment stands on.
+
+    `benchmark` holds closes by session (back-adjusted), named like its symbol; None means the equal
+    weight of the experiment's symbols.
+    """
+
+    bars: Bars
+    benchmark: pd.Series | None = None
+    texts: Texts | None = None
+    classifier: Classifier | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What an experiment found."""
+
+    bars: Bars
+    benchmark: pd.Series
+    panic: PanicIndex | None
+    alignment: pd.DataFrame
+    forecasts: Forecasts | None
+    quality: pd.DataFrame
+    results: tuple[BacktestResult, ...]
+    performance: pd.DataFrame
+    failures: tuple[tuple[str, str], ...]
+
+
+def load_inputs(
+    experiment: Experiment, classifier: Classifier | None, progress: Progress = QUIET
+) -> Inputs:
+    """Bars, benchmark and texts of an experiment; the classifier comes ready."""
+    bars = load_bars(
+        experiment.source, experiment.symbols, experiment.start, experiment.end, progress=progress
+    )
+    benchmark = None
+    chosen = experiment.settings.benchmark
+    if chosen is not None:
+        held = experiment.benchmark_source.fetch(chosen.symbol, experiment.start, experiment.end)
+        benchmark = held.adjusted("close")[chosen.symbol]
+    texts = (
+        None if experiment.text_source is None else experiment.text_source.fetch(None, experiment.end)
+    )
+    return Inputs(bars, benchmark, texts, classifier)
+
+
+def compute(
+    experiment: Experiment,
+    inputs: Inputs,
+    checkpoint: Path | None = None,
+    progress: Progress = QUIET,
+    archive: Any = None,
+) -> Outcome:
+    """Run the whole pipeline; a model or strategy that fails becomes a row in `failures`."""
+    settings = experiment.settings
+    panic, alignment = None, pd.DataFrame()
+    if inputs.texts is not None:
+        if inputs.classifier is None:
+            raise ConfigError("texts without a classifier cannot be scored: give [classifier]")
+        scores = inputs.classifier.score(inputs.texts, archive, progress=progress)
+        span = inputs.bars.sessions[[0, -1]]
+        panic = panic_index(inputs.texts, scores, inputs.bars.calendar, settings.panic, *span)
+        alignment = panic_alignment(panic, inputs.bars)
+    forecasts, failures = _forecasts(experiment, inputs.bars, panic, checkpoint, progress)
+    window = _window(experiment, inputs.bars, forecasts)
+    results, more = _backtests(experiment, inputs.bars, forecasts, panic, window, progress)
+    benchmark = _benchmark(inputs, window)
+    figures = {r.name: performance(r, benchmark, PER_YEAR[inputs.bars.calendar]) for r in results}
+    return Outcome(
+        bars=inputs.bars,
+        benchmark=benchmark,
+        panic=panic,
+        alignment=alignment,
+        forecasts=forecasts,
+        quality=pd.DataFrame() if forecasts is None else forecast_quality(forecasts, inputs.bars),
+        results=tuple(results),
+        performance=pd.DataFrame.from_dict(figures, orient="index"),
+        failures=(*failures, *more),
+    )
+
+
+def _forecasts(
+    experiment: Experiment,
+    bars: Bars,
+    panic: PanicIndex | None,
+    checkpoint: Path | None,
+    progress: Progress,
+) -> tuple[Forecasts | None, list[tuple[str, str]]]:
+    settings = experiment.settings
+    if settings.forecasts is not None:
+        return read_forecasts(settings.forecasts.file, bars), []
+    if not experiment.forecasters:
+        return None, []
+    features = settings.features.build(bars, panic)
+    found, failures = [], []
+    for name, forecaster in experiment.forecasters:
+        seeds = settings.seeds if forecaster.stochastic else settings.seeds[:1]
+        for seed in seeds:
+            try:
+                found.append(
+                    settings.walk_forward.run(
+                        name,
+                        forecaster,
+                        features,
+                        bars,
+                        seed=seed,
+                        checkpoint=checkpoint,
+                        progress=progress,
+                    )
+                )
+            except FitError as error:
+                failures.append((f"{name} (seed {seed})", str(error)))
+                progress.note(f"{name} (seed {seed}) failed: {error}")
+    if not found:
+        raise FitError("no model could be fitted: " + "; ".join(f"{n}: {why}" for n, why in failures))
+    return Forecasts.concat(found), failures
+
+
+def _window(experiment: Experiment, bars: Bars, forecasts: Forecasts | None) -> pd.DatetimeIndex:
+    """Sessions of the backtest: the same for every strategy, from the first forecast of all models on."""
+    asked = experiment.settings.backtest
+    sessions = bars.sessions
+    low = pd.Timestamp(asked.start) if asked.start else sessions[0]
+    if forecasts is not None:
+        firsts = forecasts.frame.groupby(["model", "seed"])["session"].min()
+        low = max(low, firsts.max())
+    high = pd.Timestamp(asked.end) if asked.end else sessions[-1]
+    window = sessions[(sessions >= low) & (sessions <= high)]
+    if len(window) < 2:
+        raise DataError(
+            f"the backtest window from {low:%Y-%m-%d} to {high:%Y-%m-%d} holds {len(window)} sessions, at "
+            f"least 2 are needed: bars run from {sessions[0]:%Y-%m-%d} to {sessions[-1]:%Y-%m-%d}"
+        )
+    return window
+
+
+def _benchmark(inputs: Inputs, window: pd.DatetimeIndex) -> pd.Series:
+    """Simple returns from the close of the window's first session on (0 there), session by session."""
+    if inputs.benchmark is None:
+        closes = inputs.bars.adjusted("close").ffill().loc[window]
+        start = closes.bfill().iloc[0]  # a symbol listed later joins at its first close, flat before
+        level = (closes / start).fillna(1.0).mean(axis=1)
+        name = closes.columns[0] if closes.shape[1] == 1 else "equal weight"
+    else:
+        missing = window.difference(inputs.benchmark.index)
+        if len(missing):
+            raise DataError(
+                f"the benchmark {inputs.benchmark.name} has no close on {missing[0]:%Y-%m-%d} and "
+                f"{len(missing) - 1} more sessions of the window: choose another or shorten the window"
+            )
+        level, name = inputs.benchmark.loc[window], str(inputs.benchmark.name)
+    return level.pct_change().fillna(0.0).rename(name)
+
+
+def _backtests(
+    experiment: Experiment,
+    bars: Bars,
+    forecasts: Forecasts | None,
+    panic: PanicIndex | None,
+    window: pd.DatetimeIndex,
+    progress: Progress,
+) -> tuple[list[BacktestResult], list[tuple[str, str]]]:
+    jobs = _jobs(experiment, forecasts)
+    results: list[BacktestResult] = []
+    failures: list[tuple[str, str]] = []
+    progress.begin("backtests", len(jobs))
+    for name, strategy, chosen in jobs:
+        try:
+            results.append(_backtest(experiment, name, strategy, bars, chosen, panic, window))
+        except InputError as error:
+            failures.append((name, str(error)))
+            progress.note(f"{name} failed: {error}")
+        progress.advance("backtests")
+    if jobs and not results:
+        raise ConfigError(f"no strategy could run: {failures[0][0]}: {failures[0][1]}")
+    return results, failures
+
+
+def _jobs(
+    experiment: Experiment, forecasts: Forecasts | None
+) -> list[tuple[str, Strategy | UserStrategy, Forecasts | None]]:
+    """(result name, strategy, forecasts): once a model and seed where a strategy trades on forecasts."""
+    jobs: list[tuple[str, Strategy | UserStrategy, Forecasts | None]] = []
+    for name, strategy in experiment.strategies:
+        wants = isinstance(strategy, UserStrategy) or "forecast" in strategy.requirements()
+        if not wants or (forecasts is None and isinstance(strategy, UserStrategy)):
+            jobs.append((name, strategy, None))
+            continue
+        if forecasts is None:
+            raise ConfigError(f"the strategy {name!r} trades on forecasts: add a [[forecasters]] table")
+        for model in forecasts.models:
+            seeds = forecasts.seeds(model)
+            for seed in seeds:
+                label = f"{name}[{model}]" if len(seeds) == 1 else f"{name}[{model}#{seed}]"
+                jobs.append((label, strategy, forecasts.of(model, seed)))
+    return jobs
+
+
+def _backtest(
+    experiment: Experiment,
+    name: str,
+    strategy: Strategy | UserStrategy,
+    bars: Bars,
+    forecasts: Forecasts | None,
+    panic: PanicIndex | None,
+    window: pd.DatetimeIndex,
+) -> BacktestResult:
+    asked = experiment.settings.backtest
+    rules = rules_for(bars.calendar)
+    start, end = window[0], window[-1]
+    if isinstance(strategy, UserStrategy):
+        return backtest_class(
+            bars,
+            load_bt_strategy(strategy.path),
+            strategy.params,
+            name=name,
+            forecasts=forecasts,
+            panic=panic,
+            broker=asked,
+            rules=rules,
+            start=start,
+            end=end,
+        )
+    signals = Signals.build(bars, forecasts, panic, start=start, end=end)
+    weights = replace(strategy.weights(signals), name=name)
+    return backtest(bars, weights, broker=asked, rules=rules, start=start, end=end)

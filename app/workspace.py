@@ -1,0 +1,58 @@
+"""Where things are kept between commands: bars, texts, classifiers, checkpoints, runs.
+
+    store/bars/         Parquet, one file a (source, symbol)
+    store/texts.sqlite  texts and classifier scores
+    store/classifiers/  trained classifiers, named by the hash of their labels and settings
+    store/checkpoints/  folds and epochs already done; a run that was interrupted goes on from them
+    runs/               one folder a finished run
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..backtests import RunStore
+from ..market import BarStore
+from ..sentiment import TextArchive
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The folders of one user; `store` and `runs` may be anywhere."""
+
+    store: Path
+    runs: Path
+
+    @classmethod
+    def default(cls, store: Path | None = None, runs: Path | None = None) -> "Workspace":
+        """`store/` and `runs/` here, unless told otherwise by option, `QUSHI_STORE` or `QUSHI_RUNS`."""
+        return cls(
+            store or Path(os.environ.get("QUSHI_STORE", "store")),
+            runs or Path(os.environ.get("QUSHI_RUNS", "runs")),
+        )
+
+    @property
+    def bars(self) -> BarStore:
+        """Stored bars."""
+        return BarStore(self.store / "bars")
+
+    @property
+    def archive(self) -> TextArchive:
+        """Stored texts and scores."""
+        self.store.mkdir(parents=True, exist_ok=True)
+        return TextArchive(self.store / "texts.sqlite")
+
+    @property
+    def classifiers(self) -> Path:
+        """Folder of trained classifiers."""
+        return self.store / "classifiers"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of unfinished work."""
+        return self.store / "checkpoints"
+
+    @property
+    def run_store(self) -> RunStore:
+        """Finished runs."""
+        return RunStore(self.runs)

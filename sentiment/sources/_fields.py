@@ -1,0 +1,65 @@
+"""The single fields of a row of texts: paths, codes and weights."""
+
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ...core import ConfigError, DataError
+
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+_CODE = re.compile(r"^(?:(sh|sz|bj)\.?)?(\d{6})$", re.IGNORECASE)
+
+
+def read_weights(values: pd.Series, scale: str) -> pd.Series:
+    """Weights above 0 from a column of strings; NaN where a value gives none."""
+    numbers = pd.to_numeric(values, errors="coerce").replace([np.inf, -np.inf], np.nan)
+    if scale == "as_is":
+        return numbers.where(numbers > 0)
+    counts = numbers.where(numbers >= 0)
+    return 1.0 + (counts if scale == "count" else np.log1p(counts))
+
+
+def with_suffix(code: str) -> str:
+    """A mainland share's code with its exchange's suffix; any other symbol as it is.
+
+    >>> [with_suffix(c) for c in ("300333", "600519", "sh510300", "000001.SZ", "430047", "AAPL")]
+    ['300333.SZ', '600519.SH', '510300.SH', '000001.SZ', '430047.BJ', 'AAPL']
+    """
+    match = _CODE.match(code)
+    if match is None:
+        if code.isdigit():
+            raise DataError(
+                f"the code {code!r} has {len(code)} digits, a mainland share has six (were its zeros "
+                "lost?): give its symbol under `symbols`, or mend the file"
+            )
+        return code
+    prefix, digits = match.groups()
+    if prefix:
+        return f"{digits}.{prefix.upper()}"
+    if digits.startswith("92") or digits[0] in "48":
+        return f"{digits}.BJ"
+    return f"{digits}.SH" if digits[0] in "569" else f"{digits}.SZ"
+
+
+def resolve_path(path: str) -> Path:
+    """The file that a setting names, with `${VARIABLE}` taken from the environment.
+
+    Raises `ConfigError` for a variable that is not set, `DataError` where there is no such file.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if not os.environ.get(name):
+            raise ConfigError(
+                f"the path {path!r} names the environment variable {name}, which is not set: "
+                f"set {name} to the folder that holds the data"
+            )
+        return os.environ[name]
+
+    found = Path(_VARIABLE.sub(value, path)).expanduser()
+    if not found.is_file():
+        raise DataError(f"there is no file {str(found)!r} of texts")
+    return found
