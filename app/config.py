@@ -15,17 +15,17 @@ line it stands on.
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import tomli_w
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ..backtests import Broker
 from ..core import ConfigError, InputError, Settings
 from ..core.extensions import build, kinds, outside
-from ..forecasters import Forecaster, FeatureSet, WalkForward
+from ..forecasters import FeatureSet, Forecaster, WalkForward
 from ..market import BarSource
 from ..sentiment import PanicSettings, TextSource, TrainingSettings
 from ..strategies import Strategy
@@ -51,15 +51,40 @@ class ForecastFile(Settings):
     file: Path
 
 
-class ClassifierSettings(Settings):
-    """`[classifier]`: a trained folder or hub id, or labels to train one from."""
+class CheckSettings(Settings):
+    """`[classifier.check]`: texts labelled by hand, to measure the classifier where it is used.
 
-    folder: str | None = None
+    `label`, `text` and `time` name the columns; a labelled text that is found among the experiment's
+    texts (same moment, same words) is counted for its symbol.  None of them may stand in training.
+    """
+
+    path: str
+    label: str = "label"
+    text: str = "text"
+    time: str = "time"
+
+
+class ClassifierSettings(Settings):
+    """`[classifier]`: a trained model, or labels to train one from.
+
+    model
+        A local folder or hub id.
+    labels
+        `"sample"`, a CSV with `label` and `text`, or a JSON list of [text, label] pairs.
+    """
+
+    model: str | None = None
     labels: str | None = None
-    """`"sample"`, a `label,text` CSV or a JSON list of [text, label]."""
     training: TrainingSettings = TrainingSettings()
-    check: Path | None = None
-    """Hand-labelled CSV with `title`, `sentiment` and `time`, scored to measure the classifier."""
+    check: CheckSettings | None = None
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> "ClassifierSettings":
+        if (self.model is None) == (self.labels is None):
+            raise ValueError(
+                "[classifier] takes either 'model' (a trained one) or 'labels' (to train from)"
+            )
+        return self
 
 
 class ReportSettings(Settings):
@@ -124,6 +149,13 @@ class Experiment:
         """The experiment's name, safe as a folder."""
         return self.settings.name
 
+    def with_forecasts(self, file: Path) -> "Experiment":
+        """The same experiment, trading on the forecasts of a file instead of its own models."""
+        settings = self.settings.model_copy(
+            update={"forecasts": ForecastFile(file=file), "forecasters": ()}
+        )
+        return replace(self, settings=settings, forecasters=())
+
     def to_toml(self) -> str:
         """The experiment with every default written out; reads back to the same experiment."""
         table = self.settings.model_dump(mode="json", exclude_none=True)
@@ -166,7 +198,7 @@ def parse_experiment(table: Mapping[str, Any], folder: Path = Path()) -> Experim
         raise ConfigError("give [[forecasters]] or a [forecasts] file, not both", key="forecasts")
     texts = settings.texts
     if texts is not None and settings.classifier is None:
-        raise ConfigError("[texts] needs a [classifier]: give 'folder' or 'labels'", key="texts")
+        raise ConfigError("[texts] needs a [classifier]: give 'model' or 'labels'", key="texts")
     return Experiment(
         settings=settings,
         source=source,
@@ -230,14 +262,20 @@ def _named(
 
 
 def _dump(thing: Settings | UserStrategy, name: str) -> dict[str, Any]:
+    """The table that builds this extension again; a wrapped one becomes a table inside it."""
     if isinstance(thing, UserStrategy):
         return {"kind": thing.path, "name": name, **thing.params}
     module, cls = type(thing).__module__, type(thing).__qualname__
     kind = module.rpartition(".")[2] if module.startswith("qushi.") else f"{module}:{cls}"
-    return {"kind": kind, "name": name, **thing.model_dump(mode="json", exclude_none=True)}
+    table = {"kind": kind, "name": name, **thing.model_dump(mode="json", exclude_none=True)}
+    for field in type(thing).model_fields:
+        inner = getattr(thing, field)
+        if isinstance(inner, Strategy):
+            table[field] = {k: v for k, v in _dump(inner, "").items() if k != "name"}
+    return table
 
 
-_PATHS = {("bars", "folder"), ("texts", "path"), ("forecasts", "file"), ("classifier", "check")}
+_PATHS = {("bars", "folder"), ("texts", "path"), ("forecasts", "file")}
 
 
 def _anchored(table: Mapping[str, Any], folder: Path) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The pipeline: an experiment and its inputs in, everything that can be reported out.
 
-    load_inputs   reads bars, benchmark and texts, and gets the classifier ready
+    load_inputs   reads bars, benchmark and texts
     compute       bars, texts -> panic -> features -> forecasts -> weights -> backtests -> figures
 
 `compute` is a pure function of the experiment and its inputs (the checkpoint folder only saves time),
@@ -8,6 +8,7 @@ which is what lets the invariants be tested on the whole of it: cut or poison th
 nothing at or before t may change.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from ..core import (
     PanicIndex,
     Progress,
     Texts,
+    Weights,
 )
 from ..core.calendar import PER_YEAR
 from ..forecasters import forecast_quality
@@ -51,6 +53,10 @@ class Inputs:
     texts: Texts | None = None
     classifier: Classifier | None = None
 
+    def with_classifier(self, classifier: Classifier) -> "Inputs":
+        """The same inputs, ready to be scored."""
+        return replace(self, classifier=classifier)
+
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
@@ -62,15 +68,14 @@ class Outcome:
     alignment: pd.DataFrame
     forecasts: Forecasts | None
     quality: pd.DataFrame
+    weights: Mapping[str, Weights]
     results: tuple[BacktestResult, ...]
     performance: pd.DataFrame
     failures: tuple[tuple[str, str], ...]
 
 
-def load_inputs(
-    experiment: Experiment, classifier: Classifier | None, progress: Progress = QUIET
-) -> Inputs:
-    """Bars, benchmark and texts of an experiment; the classifier comes ready."""
+def load_inputs(experiment: Experiment, progress: Progress = QUIET) -> Inputs:
+    """Bars, benchmark and texts of an experiment; the classifier is got ready elsewhere."""
     bars = load_bars(
         experiment.source, experiment.symbols, experiment.start, experiment.end, progress=progress
     )
@@ -82,7 +87,7 @@ def load_inputs(
     texts = (
         None if experiment.text_source is None else experiment.text_source.fetch(None, experiment.end)
     )
-    return Inputs(bars, benchmark, texts, classifier)
+    return Inputs(bars, benchmark, texts)
 
 
 def compute(
@@ -104,7 +109,8 @@ def compute(
         alignment = panic_alignment(panic, inputs.bars)
     forecasts, failures = _forecasts(experiment, inputs.bars, panic, checkpoint, progress)
     window = _window(experiment, inputs.bars, forecasts)
-    results, more = _backtests(experiment, inputs.bars, forecasts, panic, window, progress)
+    ran, more = _backtests(experiment, inputs.bars, forecasts, panic, window, progress)
+    results = tuple(result for result, _ in ran)
     benchmark = _benchmark(inputs, window)
     figures = {r.name: performance(r, benchmark, PER_YEAR[inputs.bars.calendar]) for r in results}
     return Outcome(
@@ -114,7 +120,8 @@ def compute(
         alignment=alignment,
         forecasts=forecasts,
         quality=pd.DataFrame() if forecasts is None else forecast_quality(forecasts, inputs.bars),
-        results=tuple(results),
+        weights={result.name: weights for result, weights in ran if weights is not None},
+        results=results,
         performance=pd.DataFrame.from_dict(figures, orient="index"),
         failures=(*failures, *more),
     )
@@ -158,7 +165,7 @@ def _forecasts(
 
 
 def _window(experiment: Experiment, bars: Bars, forecasts: Forecasts | None) -> pd.DatetimeIndex:
-    """Sessions of the backtest: the same for every strategy, from the first forecast of all models on."""
+    """Sessions of the backtest, the same for every strategy: from the first forecast of all models on."""
     asked = experiment.settings.backtest
     sessions = bars.sessions
     low = pd.Timestamp(asked.start) if asked.start else sessions[0]
@@ -169,8 +176,8 @@ def _window(experiment: Experiment, bars: Bars, forecasts: Forecasts | None) -> 
     window = sessions[(sessions >= low) & (sessions <= high)]
     if len(window) < 2:
         raise DataError(
-            f"the backtest window from {low:%Y-%m-%d} to {high:%Y-%m-%d} holds {len(window)} sessions, at "
-            f"least 2 are needed: bars run from {sessions[0]:%Y-%m-%d} to {sessions[-1]:%Y-%m-%d}"
+            f"the backtest window from {low:%Y-%m-%d} to {high:%Y-%m-%d} holds {len(window)} sessions, "
+            f"at least 2 are needed: bars run from {sessions[0]:%Y-%m-%d} to {sessions[-1]:%Y-%m-%d}"
         )
     return window
 
@@ -200,9 +207,9 @@ def _backtests(
     panic: PanicIndex | None,
     window: pd.DatetimeIndex,
     progress: Progress,
-) -> tuple[list[BacktestResult], list[tuple[str, str]]]:
+) -> tuple[list[tuple[BacktestResult, Weights | None]], list[tuple[str, str]]]:
     jobs = _jobs(experiment, forecasts)
-    results: list[BacktestResult] = []
+    results: list[tuple[BacktestResult, Weights | None]] = []
     failures: list[tuple[str, str]] = []
     progress.begin("backtests", len(jobs))
     for name, strategy, chosen in jobs:
@@ -245,12 +252,12 @@ def _backtest(
     forecasts: Forecasts | None,
     panic: PanicIndex | None,
     window: pd.DatetimeIndex,
-) -> BacktestResult:
+) -> tuple[BacktestResult, Weights | None]:
     asked = experiment.settings.backtest
     rules = rules_for(bars.calendar)
     start, end = window[0], window[-1]
     if isinstance(strategy, UserStrategy):
-        return backtest_class(
+        result = backtest_class(
             bars,
             load_bt_strategy(strategy.path),
             strategy.params,
@@ -262,6 +269,7 @@ def _backtest(
             start=start,
             end=end,
         )
+        return result, None
     signals = Signals.build(bars, forecasts, panic, start=start, end=end)
     weights = replace(strategy.weights(signals), name=name)
-    return backtest(bars, weights, broker=asked, rules=rules, start=start, end=end)
+    return backtest(bars, weights, broker=asked, rules=rules, start=start, end=end), weights

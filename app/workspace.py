@@ -1,10 +1,10 @@
 """Where things are kept between commands: bars, texts, classifiers, checkpoints, runs.
 
-    store/bars/         Parquet, one file a (source, symbol)
-    store/texts.sqlite  texts and classifier scores
-    store/classifiers/  trained classifiers, named by the hash of their labels and settings
-    store/checkpoints/  folds and epochs already done; a run that was interrupted goes on from them
-    runs/               one folder a finished run
+store/bars/         Parquet, one file a (source, symbol)
+store/texts.sqlite  texts and classifier scores
+store/classifiers/  trained classifiers, named by the hash of their labels and settings
+store/checkpoints/  folds and epochs already done; a run that was interrupted goes on from them
+runs/               one folder a finished run
 """
 
 import os

@@ -16,6 +16,9 @@ CLOSES = {"XSHG": "15:00", "XNYS": "16:00", "XTAI": "13:30"}
 PER_YEAR = {"XSHG": 243, "XNYS": 252, "XTAI": 245}
 """Sessions a year, the mean of 2006-2025, used wherever a figure is annualised."""
 
+_FIRST = {"XSHG": "1990-12-03", "XNYS": "1962-01-02", "XTAI": "1990-12-03"}
+"""From when sessions are known: the mainland has no earlier ones, US vendors no earlier bars."""
+
 _SUFFIXES = {"SH": "XSHG", "SZ": "XSHG", "BJ": "XSHG", "TW": "XTAI", "TWO": "XTAI"}
 
 
@@ -34,7 +37,7 @@ def _all_sessions(calendar: str) -> pd.DatetimeIndex:
 
     if calendar not in ZONES:
         raise ConfigError(f"unknown calendar {calendar!r}: {near_names(calendar, ZONES)}")
-    found: pd.DatetimeIndex = exchange_calendars.get_calendar(calendar, start="1990-12-03").sessions
+    found: pd.DatetimeIndex = exchange_calendars.get_calendar(calendar, start=_FIRST[calendar]).sessions
     return found.as_unit("ns").rename("session")
 
 

@@ -25,6 +25,8 @@ Reason = Literal[
     "cash",
     "short",
     "end_of_data",
+    "not_reached",
+    "cancelled",
 ]
 REASONS: tuple[str, ...] = get_args(Reason)
 STATUSES = ("filled", "partial", "refused")

@@ -2,8 +2,8 @@
 
 Each symbol is computed alone, over the rows in which it traded, on back-adjusted prices (price times
 `factor`) and back-adjusted volume (volume over `factor`, so that price times volume stays the turnover):
-a dividend or split with ex-date after t changes nothing at or before t.  All features are logs or ratios,
-so that one global model may learn from several symbols.  C, H, L, O, V are the adjusted values:
+a dividend or split with ex-date after t changes nothing at or before t.  All features are logs or
+ratios, so that one global model may learn from several symbols.  C, H, L, O, V are the adjusted values:
 
     return_n      ln(C[t] / C[t-n])
     volatility_n  standard deviation (n - 1 in the denominator) of return_1 over n rows
@@ -134,9 +134,7 @@ class FeatureSet(Settings):
         table[~np.isfinite(table)] = np.nan  # a division by zero is a value that is not known
         return table
 
-    def _of_panic(
-        self, panic: PanicIndex, symbol: str, at: pd.MultiIndex
-    ) -> npt.NDArray[np.float64]:
+    def _of_panic(self, panic: PanicIndex, symbol: str, at: pd.MultiIndex) -> npt.NDArray[np.float64]:
         sessions = pd.DatetimeIndex(at.get_level_values("session"))
         columns = []
         for audience in self.panic:

@@ -23,7 +23,7 @@ _BLANK = re.compile(r"[\s\u200b\ufeff]+")
 def normalised(text: str) -> str:
     """The text without case, width and white space.
 
-    >>> normalised("ＡＢ 跌 停\\n")
+    >>> normalised("ＡＢ 跌 停 ")
     'ab跌停'
     """
     return _BLANK.sub("", unicodedata.normalize("NFKC", text).casefold())

@@ -144,10 +144,8 @@ def _probabilities(texts: Texts, scores: pd.DataFrame, *, hard: bool) -> FloatAr
             f"the text {aligned.index[row]!r} has no score that can be used: expected three "
             f"probabilities with the sum 1, received {values[row].tolist()}"
         )
-    if hard:
-        return np.eye(3)[values.argmax(axis=1)]
-    normal: FloatArray = values / total[:, None]
-    return normal
+    counts: FloatArray = np.eye(3)[values.argmax(axis=1)] if hard else values / total[:, None]
+    return counts
 
 
 def _groups(admitted: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
@@ -175,7 +173,7 @@ def one_index(admitted: pd.DataFrame, grid: pd.DatetimeIndex, settings: PanicSet
             "session": grid,
             "texts": texts,
             "effective": effective,
-            "session_bearishness": np.where(texts > 0, bearishness(neg, pos), np.nan),
+            "session_bearishness": bearishness(neg, pos),
             "bearishness": b,
             "panic": shrink(standing.panic, effective, settings.n_min),
             "z": standing.z,

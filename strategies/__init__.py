@@ -1,5 +1,5 @@
 """Strategies: one file each; signals in, target weights out."""
 
-from ._base import Signals, Strategy
+from ._base import Signals, Strategy, decide_on_change
 
-__all__ = ["Signals", "Strategy"]
+__all__ = ["Signals", "Strategy", "decide_on_change"]

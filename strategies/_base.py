@@ -97,3 +97,13 @@ class Strategy(Settings, ABC):
     def requirements(self) -> frozenset[Need]:
         """What the signals must hold; a strategy that wraps another adds the other's."""
         return self.needs
+
+
+def decide_on_change(targets: pd.DataFrame) -> pd.DataFrame:
+    """Keep only the sessions at which a symbol's target changes; NaN (no decision) elsewhere.
+
+    `targets` is sessions x symbols; its own NaN are no decisions.  A strategy with a steady target
+    then buys once and holds, where repeating the number would rebalance every session.
+    """
+    before = targets.ffill().shift(1)
+    return targets.where(targets.notna() & targets.ne(before))

@@ -17,7 +17,13 @@ from fontTools import subset
 from fontTools.ttLib import TTFont
 
 FAMILY = "Qushi Sans SC"
-NAME_IDS = {1: FAMILY, 3: f"{FAMILY} subset of Noto Sans CJK SC", 4: FAMILY, 6: "QushiSansSC-Regular", 16: FAMILY}
+NAME_IDS = {
+    1: FAMILY,
+    3: f"{FAMILY} subset of Noto Sans CJK SC",
+    4: FAMILY,
+    6: "QushiSansSC-Regular",
+    16: FAMILY,
+}
 OTHER = (
     *range(0x20, 0x7F),  # ASCII
     *range(0xA0, 0x180),  # Latin-1 and Latin Extended-A

@@ -48,8 +48,8 @@ class TextSource(Settings, ABC):
 def moment(value: str | pd.Timestamp, *, end: bool = False, zone: str = SHANGHAI) -> pd.Timestamp:
     """A date or moment as a UTC moment; a bare date stands for its start, or with `end` its end.
 
-    >>> moment("2024-02-08 15:00"), moment("2024-02-08", end=True)
-    (Timestamp('2024-02-08 07:00:00+0000', tz='UTC'), Timestamp('2024-02-08 15:59:59.999999+0000', tz='UTC'))
+    >>> print(moment("2024-02-08 15:00"), moment("2024-02-08", end=True))
+    2024-02-08 07:00:00+00:00 2024-02-08 15:59:59.999999+00:00
     """
     try:
         at = pd.Timestamp(value)

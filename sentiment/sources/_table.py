@@ -58,9 +58,9 @@ class TableSource(TextSource):
     date_format
         As for `strptime`, or `"unix"` / `"unix_ms"`; ISO dates, also with slashes, need none.
     weight_scale
-        What the weight column holds: `"as_is"`, `"count"` (weight 1 + count), `"log"` (1 + ln(1 + count)).
+        The weight column x counts `"as_is"`, as a `"count"` (1 + x), or as its `"log"` (1 + ln(1 + x)).
     on_bad
-        A row without a usable time stops the import (`"raise"`), or is left out and counted (`"drop"`).
+        A row without a usable time stops the import (`"raise"`) or is left out, counted (`"drop"`).
     """
 
     path: str

@@ -20,7 +20,7 @@ class JsonlTexts(TableSource):
 
     def _rows(self, path: Path) -> pd.DataFrame:
         lines, numbers = [], []
-        for number, line in enumerate(self._read(path).splitlines(), start=1):
+        for number, line in enumerate(self._decoded(path).splitlines(), start=1):
             if not line.strip():
                 continue
             lines.append(_object(line, number, path))
@@ -30,7 +30,7 @@ class JsonlTexts(TableSource):
         rows = pd.DataFrame(lines, index=numbers, dtype=object)
         return rows.where(rows.notna(), "").map(str)
 
-    def _read(self, path: Path) -> str:
+    def _decoded(self, path: Path) -> str:
         try:
             raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
             return raw.decode(self.encoding).replace("\u2028", " ").replace("\u2029", " ")

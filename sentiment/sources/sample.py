@@ -7,7 +7,7 @@ posted them.  `sample/README.md` says how, and whatever shows a number made from
 import pandas as pd
 
 from ...core import Texts
-from ..sample import SAMPLE_FOLDER
+from .._sample import SAMPLE_FOLDER
 from ._base import SHANGHAI, ReadCounts, TextSource, within
 
 

@@ -1,0 +1,165 @@
+"""The command line: one module a noun, this one for the verbs that work on an experiment."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import cli_data, cli_runs, cli_sentiment, cli_texts
+from .shell import Json, Runs, Store, emit, emit_table, guarded, show_path, workspace
+
+app = typer.Typer(
+    name="qushi",
+    help="qushi (趋势): forecast-driven strategies, backtested under the market's real rules.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(cli_data.app, name="data")
+app.add_typer(cli_texts.app, name="texts")
+app.add_typer(cli_sentiment.app, name="sentiment")
+app.add_typer(cli_runs.app, name="runs")
+
+
+class Language(StrEnum):
+    """Languages of the report."""
+
+    en = "en"
+    zh = "zh"
+
+
+ExperimentFile = Annotated[
+    Path, typer.Argument(metavar="EXPERIMENT.toml", help="The experiment to read.")
+]
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+) -> None:
+    if version:
+        from .. import __version__
+
+        typer.echo(f"qushi {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+@guarded
+def demo(json: Json = False, store: Store = None, runs: Runs = None) -> None:
+    """The embedded sample, offline: a report to open in a few dozen seconds."""
+    _run(Path(__file__).with_name("demo.toml"), json, store, runs)
+
+
+@app.command()
+@guarded
+def run(experiment: ExperimentFile, json: Json = False, store: Store = None, runs: Runs = None) -> None:
+    """Run an experiment: models, strategies, backtests, tear sheets and one report."""
+    _run(experiment, json, store, runs)
+
+
+def _run(path: Path, json: bool, store: Path | None, runs: Path | None) -> None:
+    from .config import read_experiment
+    from .console import ConsoleProgress
+    from .run import run_experiment
+
+    experiment = read_experiment(path)
+    with ConsoleProgress(quiet=json) as progress:
+        finished = run_experiment(experiment, workspace(store, runs), progress)
+    if json:
+        emit(finished.summary())
+        return
+    for note in finished.notes:
+        typer.secho("note: ", fg="yellow", nl=False)
+        typer.echo(note.zh if experiment.settings.language == "zh" else note.en)
+    if not finished.outcome.quality.empty:
+        emit_table(finished.quality_table(), as_json=False)
+    if not finished.outcome.performance.empty:
+        emit_table(finished.returns_table(), as_json=False)
+    show_path("report", finished.folder / "report.html")
+
+
+@app.command()
+@guarded
+def backtest(
+    experiment: ExperimentFile,
+    forecasts: Annotated[
+        str | None,
+        typer.Option(help="Forecasts to trade on: a run's name, or a CSV or Parquet file of yours."),
+    ] = None,
+    json: Json = False,
+    store: Store = None,
+    runs: Runs = None,
+) -> None:
+    """Backtest an experiment's strategies and print what each earned; writes no report."""
+    from .config import read_experiment
+    from .console import ConsoleProgress
+    from .run import backtest_experiment
+
+    read = read_experiment(experiment)
+    with ConsoleProgress(quiet=json) as progress:
+        finished = backtest_experiment(read, workspace(store, runs), forecasts, progress)
+    if json:
+        emit(finished.summary())
+    else:
+        emit_table(finished.returns_table(), as_json=False)
+
+
+@app.command()
+@guarded
+def panic(
+    experiment: ExperimentFile,
+    scope: Annotated[str, typer.Option(help="A symbol, or market for all texts.")] = "market",
+    audience: Annotated[str, typer.Option(help="public, institution or all.")] = "all",
+    last: Annotated[int, typer.Option(help="Sessions to print, the latest ones.", min=1)] = 20,
+    out: Annotated[
+        Path | None, typer.Option(help="Also write the whole index: .csv or .parquet.")
+    ] = None,
+    json: Json = False,
+    store: Store = None,
+) -> None:
+    """Compute the panic index of an experiment's texts."""
+    from .config import read_experiment
+    from .console import ConsoleProgress
+    from .run import panic_of
+    from .tables import write_table
+
+    read = read_experiment(experiment)
+    with ConsoleProgress(quiet=json) as progress:
+        found = panic_of(read, workspace(store), progress)
+    table = found.one(scope, audience).tail(last).reset_index()
+    if out is not None:
+        write_table(found.frame, out)
+    emit_table(table, as_json=json, digits=2)
+
+
+@app.command()
+@guarded
+def report(
+    run: Annotated[str, typer.Argument(help="A finished run: its name, or the start of it.")],
+    language: Annotated[
+        Language | None, typer.Option(help="Language shown first; default as in the run.")
+    ] = None,
+    json: Json = False,
+    runs: Runs = None,
+) -> None:
+    """Write a finished run's report page again, from what the run has stored."""
+    from .run import rewrite_report
+
+    path = rewrite_report(
+        workspace(runs=runs).run_store, run, None if language is None else language.value
+    )
+    if json:
+        emit({"report": str(path)})
+    else:
+        show_path("report", path)
+
+
+def main() -> None:
+    """Entry point of the `qushi` command."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    app()

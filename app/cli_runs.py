@@ -1,0 +1,52 @@
+"""`qushi runs`: what has been run, and what it said."""
+
+from typing import Annotated
+
+import typer
+
+from .shell import Json, Runs, emit, emit_table, guarded, show_path, workspace
+
+app = typer.Typer(help="Finished runs.", no_args_is_help=True)
+
+
+@app.command("list")
+@guarded
+def list_(json: Json = False, runs: Runs = None) -> None:
+    """All finished runs, newest first."""
+    found = workspace(runs=runs).run_store.list()
+    if found.empty and not json:
+        typer.echo("no runs yet: qushi demo makes one")
+        return
+    emit_table(found, as_json=json)
+
+
+@app.command()
+@guarded
+def show(
+    run: Annotated[str, typer.Argument(help="A run: its name, or the start of it.")],
+    json: Json = False,
+    runs: Runs = None,
+) -> None:
+    """What a run was asked, what stands in it, and what its strategies earned."""
+    from .run import stored_tables
+
+    found, about, quality, returns = stored_tables(workspace(runs=runs).run_store, run)
+    report = found.folder / "report.html"
+    if json:
+        emit(
+            {
+                "report": str(report),
+                "manifest": dict(found.manifest),
+                "about": about,
+                "quality": quality.to_dict("records"),
+                "performance": returns.to_dict("records"),
+            }
+        )
+        return
+    typer.echo(f"{found.folder.name}  {about['description']}".rstrip())
+    for english, _ in about["notes"]:
+        typer.echo(f"note: {english}")
+    for table in (quality, returns):
+        if not table.empty:
+            emit_table(table, as_json=False)
+    show_path("report", report)

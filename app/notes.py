@@ -1,0 +1,127 @@
+"""The warnings that stand at the top of a report: what a reader must know before the numbers."""
+
+import pandas as pd
+
+from ..backtests import suspicions
+from ..core import Bars, Texts
+from ..core.notes import Said
+from ..sentiment import Classifier
+from .config import Experiment
+from .experiment import Outcome
+
+_TOO_GOOD = 0.60  # direction accuracy of daily prices that deserves disbelief
+_ENOUGH = 100  # forecasts below which an accuracy is noise anyway
+_LEVEL = 0.05
+
+_SYNTHETIC = Said(
+    "The texts are synthetic, written for the demonstration: the panic index below shows how the "
+    "pipeline works and says nothing about real investors.",
+    "文本为演示而编写的合成文本：下面的恐慌指数只展示流程，不反映真实投资者。",
+)
+_UNDATED = Said(
+    "The classifier learned from undated texts: some of them may be younger than the texts it reads.",
+    "分类器的训练文本没有日期：其中一些可能晚于它所判读的文本。",
+)
+_CONTAMINATED = Said(
+    "{n} of {all} texts are not later than {cutoff}, the end of the classifier's training texts: their "
+    "scores are not out of sample.",
+    "{all} 条文本中有 {n} 条不晚于分类器训练文本的截止时间 {cutoff}：这些打分并非样本外。",
+)
+_ADJUSTED_SOURCE = Said(
+    "The source gives adjusted prices only: orders, lots and costs are counted in prices that were "
+    "never traded.",
+    "数据源只有复权价：委托、手数与费用均按并非真实成交的价格计算。",
+)
+_BACK_ADJUSTED = Said(
+    "Orders are counted in back-adjusted prices (dividends reinvested), not in the prices of the day.",
+    "委托按后复权价（股息再投资）计算，而非当日真实价格。",
+)
+_FRACTIONS = Said(
+    "Fractions of a share are traded: an index level cannot be bought, and a fund on it differs by fees "
+    "and tracking.",
+    "按小数份额交易：指数点位不可直接买入，实际指数基金会有费用与跟踪误差。",
+)
+_NO_LIMITS = Said(
+    "Daily price limits are not enforced in this version: fills on limit-up and limit-down days are "
+    "too kind.",
+    "本版本尚未执行涨跌停限制：涨停、跌停日的成交过于乐观。",
+)
+_FOREIGN_FORECASTS = Said(
+    "The forecasts come from a file: how they were fitted, and whether they know the future, cannot be "
+    "checked here.",
+    "预测来自外部文件：其训练方式以及是否含有未来信息，此处无法核查。",
+)
+_ONE_SEED = Said(
+    "{names}: one seed only. Another seed may tell another story; set seeds = [0, 1, 2].",
+    "{names}：只用了一个随机种子，换种子结果可能不同；可设 seeds = [0, 1, 2]。",
+)
+_TOO_GOOD_DIRECTION = Said(
+    "{model} is right on {accuracy:.1%} of directions: too good for daily prices. Look for look-ahead "
+    "before believing it.",
+    "{model} 方向准确率 {accuracy:.1%}，对日线而言好得可疑：请先排查未来函数。",
+)
+_NONE_BETTER = Said(
+    "No model predicts direction better than its base rate, {n} of them tried (smallest p-value {least:.3f}, "
+    "{needed:.3f} needed).",
+    "共试了 {n} 个模型，没有一个的方向预测显著好于基准率（最小 p 值 {least:.3f}，需小于 {needed:.3f}）。",
+)
+
+
+def notes_of(
+    experiment: Experiment, outcome: Outcome, texts: Texts | None, classifier: Classifier | None
+) -> tuple[Said, ...]:
+    """Every warning of a run, what concerns all numbers first."""
+    notes = [*_about_texts(texts, classifier), *_about_prices(experiment, outcome.bars)]
+    if experiment.settings.forecasts is not None:
+        notes.append(_FOREIGN_FORECASTS)
+    notes += _about_quality(outcome.quality)
+    stochastic = [name for name, forecaster in experiment.forecasters if forecaster.stochastic]
+    if stochastic and len(experiment.settings.seeds) == 1:
+        notes.append(_ONE_SEED.fill(names=", ".join(stochastic)))
+    for result in outcome.results:
+        notes += suspicions(result, outcome.performance.loc[result.name].to_dict())
+    return tuple(notes)
+
+
+def _about_texts(texts: Texts | None, classifier: Classifier | None) -> list[Said]:
+    if texts is None or classifier is None:
+        return []
+    notes = [_SYNTHETIC] if texts.synthetic else []
+    cutoff = classifier.facts["knowledge_cutoff"]
+    if cutoff is None:
+        return [*notes, _UNDATED]
+    inside = int((texts.available_at <= pd.Timestamp(cutoff)).sum())
+    if inside:
+        notes.append(_CONTAMINATED.fill(n=inside, all=len(texts), cutoff=cutoff))
+    return notes
+
+
+def _about_prices(experiment: Experiment, bars: Bars) -> list[Said]:
+    broker = experiment.settings.backtest
+    notes = []
+    if bars.adjustment == "adjusted":
+        notes.append(_ADJUSTED_SOURCE)
+    elif broker.prices == "adjusted" and _has_actions(bars):
+        notes.append(_BACK_ADJUSTED)
+    if not broker.lots:
+        notes.append(_FRACTIONS)
+    elif bars.calendar in ("XSHG", "XTAI"):
+        notes.append(_NO_LIMITS)
+    return notes
+
+
+def _has_actions(bars: Bars) -> bool:
+    factor = bars.frame["factor"].groupby(level="symbol")
+    return bool((factor.max() > factor.min() * (1 + 1e-9)).any())
+
+
+def _about_quality(quality: pd.DataFrame) -> list[Said]:
+    if quality.empty:
+        return []
+    good = quality[(quality["accuracy"] > _TOO_GOOD) & (quality["n"] >= _ENOUGH)]
+    notes = [_TOO_GOOD_DIRECTION.fill(model=r.model, accuracy=r.accuracy) for r in good.itertuples()]
+    tested = quality["p_value"].dropna()
+    # Bonferroni: of twenty coin flips one is "significant" at 5 %.
+    if len(tested) and not (tested < _LEVEL / len(tested)).any():
+        notes.append(_NONE_BETTER.fill(n=len(tested), least=tested.min(), needed=_LEVEL / len(tested)))
+    return notes

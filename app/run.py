@@ -1,0 +1,266 @@
+"""From an experiment to a finished run: everything computed, everything written, whole or absent."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from ..backtests import RunStore
+from ..backtests.runs import OpenRun, Run, versions
+from ..core import QUIET, BacktestResult, ConfigError, PanicIndex, Progress
+from ..core.errors import near_names
+from ..core.hashing import hash_frame, hash_json
+from ..core.notes import Said
+from ..sentiment import panic_index
+from .classify import Ready, prepare_classifier
+from .config import Experiment
+from .experiment import Inputs, Outcome, compute, load_inputs
+from .notes import notes_of
+from .page import read_about, write_page, write_sheets
+from .workspace import Workspace
+
+QUALITY = ("model", "seed", "n", "accuracy", "base_rate", "p_value", "mcc", "relative_mae", "ic")
+RETURNS = (
+    "total_return",
+    "cagr",
+    "sharpe",
+    "max_drawdown",
+    "exposure",
+    "round_trips",
+    "refused",
+    "costs",
+    "excess_return",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """What a command shows of a computed experiment; `folder` is None where nothing was written."""
+
+    outcome: Outcome
+    notes: tuple[Said, ...] = ()
+    folder: Path | None = None
+    check: pd.DataFrame = field(default_factory=pd.DataFrame)
+    seconds: float = 0.0
+
+    def quality_table(self) -> pd.DataFrame:
+        """Forecast quality, the columns that fit a terminal."""
+        return self.outcome.quality[list(QUALITY)]
+
+    def returns_table(self) -> pd.DataFrame:
+        """Strategies by total return, best first."""
+        return by_return(self.outcome.performance)
+
+    def summary(self) -> dict[str, Any]:
+        """Everything a machine may want to read, as JSON-like values."""
+        figures = self.outcome.performance.rename_axis("strategy").reset_index()
+        return {
+            "report": None if self.folder is None else str(self.folder / "report.html"),
+            "seconds": round(self.seconds, 1),
+            "notes": [note.en for note in self.notes],
+            "failures": [{"what": what, "why": why} for what, why in self.outcome.failures],
+            "quality": self.outcome.quality.to_dict("records"),
+            "performance": figures.to_dict("records"),
+            "panic_alignment": self.outcome.alignment.to_dict("records"),
+            "classifier_check": self.check.to_dict("records"),
+        }
+
+
+def run_experiment(
+    experiment: Experiment, workspace: Workspace | None = None, progress: Progress = QUIET
+) -> Finished:
+    """Run an experiment and write its run folder; returns what was found and where it lies.
+
+    Interrupted, it leaves no run; folds and epochs already fitted are found again by the next call.
+    """
+    began = time.monotonic()
+    place = workspace or Workspace.default()
+    inputs, ready = _inputs(experiment, place, progress)
+    outcome = compute(experiment, inputs, place.checkpoints, progress, _archive(inputs, place))
+    classifier = None if ready is None else ready.classifier
+    notes = notes_of(experiment, outcome, inputs.texts, classifier)
+    check = pd.DataFrame() if ready is None else ready.check
+    data = _fingerprints(inputs)
+    settings = experiment.settings
+    mark = hash_json([experiment.to_toml(), data])
+    with place.run_store.create(
+        experiment.name, experiment.to_toml(), mark, data=data, seeds=settings.seeds
+    ) as run:
+        _write_tables(run, outcome, check)
+        chosen = _chosen(outcome, settings.report.tear_sheets)
+        sheets = write_sheets(chosen, outcome.benchmark, outcome.bars.calendar, run.folder, progress)
+        about = {
+            "name": experiment.name,
+            "description": settings.description,
+            "language": settings.language,
+            "notes": [[note.en, note.zh] for note in notes],
+            "failures": [list(failure) for failure in outcome.failures],
+            "classifier": {} if classifier is None else _shown(classifier.facts),
+            "adjustment": outcome.bars.adjustment,
+            "calendar": outcome.bars.calendar,
+            "benchmark": str(outcome.benchmark.name),
+            "tear_sheets": dict(sheets),
+            "facts": _facts(experiment, inputs, data, time.monotonic() - began),
+        }
+        run.write_json("about", about)
+        run.record(description=settings.description, pipeline_seconds=time.monotonic() - began)
+        write_page(run.folder)
+    folder = place.run_store.root / f"{experiment.name}-{mark[:8]}"
+    return Finished(outcome, notes, folder, check, time.monotonic() - began)
+
+
+def backtest_experiment(
+    experiment: Experiment,
+    workspace: Workspace | None = None,
+    forecasts: str | None = None,
+    progress: Progress = QUIET,
+) -> Finished:
+    """Compute an experiment without writing a run; `forecasts` names a run or a file to trade on."""
+    place = workspace or Workspace.default()
+    if forecasts is not None:
+        experiment = experiment.with_forecasts(_forecast_file(forecasts, place))
+    inputs, ready = _inputs(experiment, place, progress)
+    outcome = compute(experiment, inputs, place.checkpoints, progress, _archive(inputs, place))
+    classifier = None if ready is None else ready.classifier
+    return Finished(outcome, notes_of(experiment, outcome, inputs.texts, classifier))
+
+
+def panic_of(
+    experiment: Experiment, workspace: Workspace | None = None, progress: Progress = QUIET
+) -> PanicIndex:
+    """The panic index of an experiment's texts, over the sessions of its bars."""
+    place = workspace or Workspace.default()
+    if experiment.text_source is None:
+        raise ConfigError(f"the experiment {experiment.name!r} has no [texts] to read panic from")
+    inputs, ready = _inputs(experiment, place, progress)
+    if ready is None or inputs.texts is None:
+        raise ConfigError("[texts] needs a [classifier]")
+    scores = ready.classifier.score(inputs.texts, place.archive, progress=progress)
+    span = inputs.bars.sessions[[0, -1]]
+    return panic_index(inputs.texts, scores, inputs.bars.calendar, experiment.settings.panic, *span)
+
+
+def _inputs(experiment: Experiment, place: Workspace, progress: Progress) -> tuple[Inputs, Ready | None]:
+    inputs = load_inputs(experiment, progress)
+    settings = experiment.settings.classifier
+    if settings is None or inputs.texts is None:
+        return inputs, None
+    ready = prepare_classifier(settings, place, inputs.texts, progress)
+    return inputs.with_classifier(ready.classifier), ready
+
+
+def _archive(inputs: Inputs, place: Workspace) -> Any:
+    return None if inputs.texts is None else place.archive
+
+
+def _fingerprints(inputs: Inputs) -> dict[str, str]:
+    found = {"bars": inputs.bars.fingerprint}
+    if inputs.benchmark is not None:
+        found["benchmark"] = hash_frame(inputs.benchmark.to_frame())
+    if inputs.texts is not None:
+        found["texts"] = inputs.texts.fingerprint
+    if inputs.classifier is not None:
+        found["classifier"] = inputs.classifier.fingerprint
+    return found
+
+
+def _facts(
+    experiment: Experiment, inputs: Inputs, data: Mapping[str, str], seconds: float
+) -> dict[str, str]:
+    """Provenance for the page: what stood where, which versions, how long."""
+    facts = {
+        "qushi": versions().get("qushi", ""),
+        "source of bars": type(experiment.source).__name__,
+        "seeds": ", ".join(map(str, experiment.settings.seeds)),
+    }
+    if inputs.texts is not None:
+        facts["texts"] = f"{len(inputs.texts):,}"
+    facts |= {f"hash of {name}": value[:16] for name, value in data.items()}
+    facts |= {name: value for name, value in versions().items() if name != "qushi"}
+    return {**facts, "seconds": f"{seconds:.1f}"}
+
+
+def _shown(facts: Mapping[str, Any]) -> dict[str, str]:
+    """A classifier's facts as the page shows them: flat, rounded, without the long ones."""
+    shown = {}
+    for key, value in facts.items():
+        if isinstance(value, float):
+            shown[key] = f"{value:.3f}"
+        elif isinstance(value, str | int | bool):
+            shown[key] = str(value)
+        elif value is None:
+            shown[key] = "unknown"
+    return shown
+
+
+def _chosen(outcome: Outcome, asked: str | tuple[str, ...]) -> list[BacktestResult]:
+    """The results that get a tear sheet; `ConfigError` for a name that no result has."""
+    if asked == "none":
+        return []
+    names = [result.name for result in outcome.results]
+    if asked != "all":
+        failed = {what for what, _ in outcome.failures}
+        for name in asked:
+            if name not in names and name not in failed:
+                raise ConfigError(f"[report] tear_sheets: no result {name!r}: {near_names(name, names)}")
+    return [r for r in outcome.results if asked == "all" or r.name in asked]
+
+
+def _forecast_file(given: str, place: Workspace) -> Path:
+    """The file itself, or the forecasts of a run of that name."""
+    path = Path(given)
+    if path.suffix in (".csv", ".parquet"):
+        return path
+    found = place.run_store.show(given).folder / "forecasts.parquet"
+    if not found.is_file():
+        raise ConfigError(f"the run {given!r} holds no forecasts: it traded without a model")
+    return found
+
+
+def _write_tables(run: OpenRun, outcome: Outcome, check: pd.DataFrame) -> None:
+    run.write_results(outcome.results)
+    run.write_json("metrics", outcome.performance.to_dict("index"))
+    tables = {
+        "bars": outcome.bars.frame.reset_index(),
+        "benchmark": outcome.benchmark.rename("return").to_frame(),
+        "quality": outcome.quality,
+        "performance": outcome.performance,
+        "alignment": outcome.alignment,
+        "check": check,
+    }
+    if outcome.forecasts is not None:
+        tables["forecasts"] = outcome.forecasts.frame
+    if outcome.panic is not None:
+        tables["panic"] = outcome.panic.frame
+    if outcome.weights:
+        parts = [
+            weights.frame.rename_axis("session").reset_index().assign(strategy=name)
+            for name, weights in outcome.weights.items()
+        ]
+        tables["weights"] = pd.concat(parts, ignore_index=True)
+    for name, table in tables.items():
+        run.write_frame(name, table)
+
+
+def rewrite_report(store: RunStore, name: str, language: Literal["en", "zh"] | None = None) -> Path:
+    """Draw a finished run's page again; returns its path."""
+    return write_page(store.show(name).folder, language)
+
+
+def stored_tables(store: RunStore, name: str) -> tuple[Run, dict[str, Any], pd.DataFrame, pd.DataFrame]:
+    """A finished run, what it says of itself, its forecast quality and its strategies by return."""
+    run = store.show(name)
+    quality = pd.read_parquet(run.folder / "quality.parquet")
+    performance = pd.read_parquet(run.folder / "performance.parquet")
+    return run, read_about(run.folder), quality, by_return(performance)
+
+
+def by_return(performance: pd.DataFrame) -> pd.DataFrame:
+    """Strategies by total return, best first, the columns that fit a terminal."""
+    if performance.empty:
+        return performance
+    table = performance[list(RETURNS)].sort_values("total_return", ascending=False)
+    return table.rename_axis("strategy").reset_index()

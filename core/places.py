@@ -1,0 +1,19 @@
+"""Paths in settings: `~` and `${VARIABLE}` stand for what they stand for in a shell."""
+
+import os
+import re
+from pathlib import Path
+
+from .errors import ConfigError
+
+
+def expand(path: str | Path) -> Path:
+    """The path with home and environment filled in; `ConfigError` names a variable that is not set."""
+    text = os.path.expandvars(os.path.expanduser(str(path)))
+    unset = re.search(r"\$\{?(\w+)\}?", text)
+    if unset:
+        raise ConfigError(
+            f"{str(path)!r} needs the environment variable {unset[1]}, which is not set: "
+            "set it to the folder that holds the data"
+        )
+    return Path(text)

@@ -1,0 +1,80 @@
+"""Finished folds on disk, so that an interrupted walk-forward goes on where it stopped.
+
+A fold is kept under a key that changes with everything it depends on: settings, data, seed and the
+source code of the model, so that an edited model is fitted again.  One Parquet file a fold, whole or
+absent.
+"""
+
+import hashlib
+import inspect
+import io
+import re
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+from ..core import Bars, Features, Settings
+from ..core.hashing import hash_frame, hash_json
+from .base import Forecaster, write_whole
+
+_FORMAT = 1
+
+
+class FoldStore:
+    """The folds of one model, seed and data set, in a folder below `root`."""
+
+    def __init__(self, root: Path, name: str, key: str) -> None:
+        plain = re.sub(r"[^\w.-]", "_", name)
+        self.folder = root / f"{plain}-{key[:16]}"
+
+    def read(self, fold: int) -> pd.DataFrame | None:
+        """The rows of a finished fold, or None."""
+        path = self._path(fold)
+        return pd.read_parquet(path) if path.exists() else None
+
+    def write(self, fold: int, rows: pd.DataFrame) -> None:
+        """Keep a finished fold, and drop what its fit left behind."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        content = io.BytesIO()
+        rows.to_parquet(content, index=False)
+        write_whole(self._path(fold), content.getvalue())
+        shutil.rmtree(self.scratch(fold), ignore_errors=True)
+
+    def scratch(self, fold: int) -> Path:
+        """The folder in which the fit of a fold may keep its own state."""
+        return self.folder / f"fit-{fold:04d}"
+
+    def _path(self, fold: int) -> Path:
+        return self.folder / f"fold-{fold:04d}.parquet"
+
+
+def fit_key(
+    forecaster: Forecaster, settings: Settings, features: Features, bars: Bars, seed: int
+) -> str:
+    """Hash of everything that a fold's forecasts depend on, but its number."""
+    return hash_json(
+        {
+            "format": _FORMAT,
+            "kind": forecaster.kind,
+            "forecaster": forecaster.model_dump(mode="json"),
+            "code": _code(type(forecaster)),
+            "walk_forward": settings.model_dump(mode="json"),
+            "features": hash_frame(features.frame),
+            "bars": bars.fingerprint,
+            "calendar": bars.calendar,
+            "seed": seed,
+        }
+    )
+
+
+def _code(cls: type[Forecaster]) -> list[str]:
+    """Hashes of the source files that define a model; a class made in a session has none."""
+    found = []
+    for part in cls.__mro__[: cls.__mro__.index(Forecaster)]:
+        try:
+            source = inspect.getsource(inspect.getmodule(part) or part)
+        except (OSError, TypeError):
+            source = part.__qualname__
+        found.append(hashlib.sha256(source.encode()).hexdigest())
+    return found

@@ -1,0 +1,27 @@
+"""Momentum: the return of the last n sessions goes on, scaled to one session.
+
+Time-series momentum (Moskowitz, Ooi & Pedersen 2012) as a forecast:
+expected return = ln(C[t] / C[t-n]) / n.
+"""
+
+import numpy as np
+from pydantic import Field
+
+from ..base import Prediction
+from ..windows import Windows
+from ._untrained import Untrained
+
+
+class Momentum(Untrained):
+    """Expects the mean daily return of the last `window` sessions; NaN where history is shorter.
+
+    >>> Momentum(window=60).kind
+    'momentum'
+    """
+
+    window: int = Field(default=20, ge=1)
+
+    def predict(self, windows: Windows) -> Prediction:
+        """Mean daily log return of each window's last closes."""
+        closes = windows.closes(self.window + 1)
+        return Prediction(expected_return=np.log(closes[:, -1] / closes[:, 0]) / self.window)

@@ -1,0 +1,374 @@
+"use strict";
+(() => {
+  const data = JSON.parse(document.getElementById("payload").textContent);
+  const L = LightweightCharts;
+  const root = document.documentElement;
+  const by = (id) => document.getElementById(id);
+  const css = (name) => getComputedStyle(root).getPropertyValue(name).trim();
+  const word = (key) => data.words[key][root.dataset.lang === "zh" ? 1 : 0];
+  const audience = (key) => (data.words["audience_" + key] ? word("audience_" + key) : key);
+
+  // The calendar: every series below is a position on it.
+  const days = [data.sessions.first];
+  for (let at = Date.parse(data.sessions.first), i = 0; i < data.sessions.steps.length; i++) {
+    at += data.sessions.steps[i] * 864e5;
+    days.push(new Date(at).toISOString().slice(0, 10));
+  }
+  const line = (s) => s.v.map((v, i) => (v === null ? { time: days[s.start + i] } : { time: days[s.start + i], value: v }));
+  const percent = (v, digits = 1) => (v * 100).toFixed(digits).replace("-", "\u2212") + " %";
+
+  const PALETTE = {
+    light: ["#2b5d7d", "#c26a3d", "#5b8c5a", "#8a5a8f", "#b08a2e", "#3f9190", "#a8505c", "#6a6fb0", "#7d6b55", "#4f7f3a"],
+    dark: ["#7db4d8", "#e39a6d", "#8fc08d", "#c295c8", "#dcbd66", "#6fc4c2", "#df8b96", "#a5aae6", "#bba88f", "#9ac77f"],
+  };
+  const dark = () => {
+    const chosen = root.dataset.theme;
+    return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  };
+  const tint = (i) => PALETTE[dark() ? "dark" : "light"][i % 10];
+  const fade = (color, alpha) => color + Math.round(alpha * 255).toString(16).padStart(2, "0");
+
+  const look = () => ({
+    layout: {
+      background: { type: "solid", color: "transparent" },
+      textColor: css("--soft"),
+      fontFamily: "'Qushi Sans SC', sans-serif",
+      fontSize: 12,
+      panes: { separatorColor: css("--line"), separatorHoverColor: css("--hair"), enableResize: true },
+      attributionLogo: true,
+    },
+    grid: { vertLines: { color: css("--hair") }, horzLines: { color: css("--hair") } },
+    rightPriceScale: { borderColor: css("--line") },
+    timeScale: { borderColor: css("--line") },
+    crosshair: {
+      mode: 0,
+      vertLine: { color: css("--faint"), labelBackgroundColor: css("--soft") },
+      horzLine: { color: css("--faint"), labelBackgroundColor: css("--soft") },
+    },
+  });
+  const make = (id) => {
+    const box = by(id);
+    const chart = L.createChart(box, {
+      autoSize: true,
+      width: box.clientWidth,
+      height: box.clientHeight,
+      ...look(),
+      localization: { dateFormat: "yyyy-MM-dd" },
+      // A page scrolls: the wheel belongs to it, a drag and a pinch to the chart.
+      handleScroll: { mouseWheel: false, vertTouchDrag: false },
+      handleScale: { mouseWheel: false },
+    });
+    // Thousands of sessions must fit a narrow screen.
+    chart.timeScale().applyOptions({ minBarSpacing: 0.02, rightOffset: 2 });
+    return chart;
+  };
+  const restyles = [];
+  const relabels = [];
+
+  // ---- equity and drawdown ------------------------------------------------------------------------
+  function equity() {
+    const chart = make("equity-chart");
+    const curves = data.strategies.map((name, i) => ({ name, i, ...data.equity[name] }));
+    const last = (c) => c.v.filter((v) => v !== null).at(-1);
+    const best = [...curves].sort((a, b) => last(b) - last(a));
+    const hold = (name) => /^(buy[ _-]and[ _-]hold|买入持有)/i.test(name);
+    const shown = new Set(best.slice(0, 6).map((c) => c.name));
+    best.filter((c) => hold(c.name)).forEach((c) => shown.add(c.name));
+    if (data.benchmark) best.push({ ...data.benchmark, i: -1, name: data.benchmark.name, benchmark: true });
+    const plain = { priceLineVisible: false, lastValueVisible: false, crosshairMarkerRadius: 3 };
+    for (const curve of best) {
+      curve.on = curve.benchmark || shown.has(curve.name);
+      const style = { ...plain, lineWidth: curve.benchmark ? 1 : 2, lineStyle: curve.benchmark ? 2 : 0, visible: curve.on };
+      curve.top = chart.addSeries(L.LineSeries, { ...style, priceFormat: { type: "price", precision: 3, minMove: 0.001 } }, 0);
+      curve.top.setData(line(curve));
+      let peak = 1;
+      const under = { start: curve.start, v: curve.v.map((v) => (v === null ? null : ((peak = Math.max(peak, v)), v / peak - 1))) };
+      curve.low = chart.addSeries(
+        L.LineSeries,
+        { ...style, lineWidth: 1, priceFormat: { type: "custom", minMove: 0.001, formatter: (v) => percent(v, 0) } },
+        1,
+      );
+      curve.low.setData(line(under));
+      curve.value = new Map(curve.v.map((v, i) => [days[curve.start + i], v]));
+      const chip = document.createElement("button");
+      chip.type = "button";
+      chip.append(document.createElement("span"), document.createElement("output"));
+      chip.firstChild.textContent = curve.name;
+      chip.onclick = () => show(curve, !curve.on);
+      curve.chip = chip;
+      by("equity-legend").append(chip);
+    }
+    chart.panes()[0].setStretchFactor(3);
+    chart.panes()[1].setStretchFactor(1.2);
+    const show = (curve, on) => {
+      curve.on = on;
+      curve.top.applyOptions({ visible: on });
+      curve.low.applyOptions({ visible: on });
+      curve.chip.setAttribute("aria-pressed", String(on));
+    };
+    const read = (time) => {
+      for (const c of best) {
+        const v = time ? c.value.get(time) : last(c);
+        c.chip.lastChild.textContent = v === undefined || v === null ? "–" : percent(v - 1);
+      }
+    };
+    const restyle = () => {
+      chart.applyOptions(look());
+      for (const c of best) {
+        const color = c.benchmark ? css("--soft") : tint(c.i);
+        c.chip.style.setProperty("--swatch", color);
+        c.top.applyOptions({ color });
+        c.low.applyOptions({ color });
+      }
+    };
+    best.forEach((c) => show(c, c.on));
+    restyle();
+    restyles.push(restyle);
+    read();
+    chart.subscribeCrosshairMove((e) => read(e.time));
+    by("equity-log").onchange = (e) => chart.priceScale("right", 0).applyOptions({ mode: e.target.checked ? 1 : 0 });
+    by("equity-all").onclick = () => best.forEach((c) => show(c, true));
+    by("equity-none").onclick = () => best.forEach((c) => show(c, false));
+    by("equity-reset").onclick = () => chart.timeScale().fitContent();
+    chart.timeScale().fitContent();
+    return chart;
+  }
+
+  // ---- price, trades, panic -----------------------------------------------------------------------
+  function price() {
+    const chart = make("price-chart");
+    const symbols = Object.keys(data.symbols);
+    const scopes = Object.keys(data.panic);
+    const audiences = [...new Set(scopes.flatMap((s) => Object.keys(data.panic[s])))];
+    const rank = { all: 0, public: 1, institution: 2 };
+    audiences.sort((a, b) => (rank[a] ?? 9) - (rank[b] ?? 9));
+    const candles = chart.addSeries(L.CandlestickSeries, { priceLineVisible: false }, 0);
+    const volume = chart.addSeries(
+      L.HistogramSeries,
+      { priceScaleId: "", priceLineVisible: false, lastValueVisible: false, priceFormat: { type: "volume" } },
+      0,
+    );
+    volume.priceScale().applyOptions({ scaleMargins: { top: 0.84, bottom: 0 } });
+    candles.priceScale().applyOptions({ scaleMargins: { top: 0.06, bottom: 0.2 } });
+    const panic = audiences.length
+      ? chart.addSeries(
+          L.HistogramSeries,
+          {
+            priceLineVisible: false,
+            lastValueVisible: false,
+            base: 0,
+            priceFormat: { type: "price", precision: 0, minMove: 1 },
+            autoscaleInfoProvider: () => ({ priceRange: { minValue: 0, maxValue: 100 } }),
+          },
+          1,
+        )
+      : null;
+    if (panic) {
+      panic.priceScale().applyOptions({ scaleMargins: { top: 0.06, bottom: 0 } });
+      chart.panes()[0].setStretchFactor(3.2);
+      chart.panes()[1].setStretchFactor(1);
+    }
+    const middle = panic ? panic.createPriceLine({ price: 50, lineStyle: 2, lineWidth: 1, axisLabelVisible: false }) : null;
+    const markers = L.createSeriesMarkers(candles, []);
+    const state = { symbol: symbols[0], strategy: data.strategies[0] ?? "", audience: audiences[0] };
+    const traded = data.strategies.find((s) => !/^(buy[ _-]and[ _-]hold|买入持有)/i.test(s) && data.trades[s].length);
+    if (traded) state.strategy = traded;
+    let rows = [];
+    let known = new Map();
+
+    const colors = () => {
+      const up = css(data.up === "red" ? "--red" : "--green");
+      const down = css(data.up === "red" ? "--green" : "--red");
+      return { up, down };
+    };
+    function unpack(symbol) {
+      const one = data.symbols[symbol];
+      const at = one.at.flatMap(([start, n]) => Array.from({ length: n }, (_, i) => start + i));
+      const adjust = by("price-adjusted").checked && one.factor.length > 1;
+      const final = one.factor.at(-1)[1];
+      let step = 0;
+      return at.map((position, i) => {
+        while (step + 1 < one.factor.length && one.factor[step + 1][0] <= i) step++;
+        const k = adjust ? one.factor[step][1] / final : 1;
+        return {
+          at: position,
+          time: days[position],
+          open: one.o[i] * k,
+          high: one.h[i] * k,
+          low: one.l[i] * k,
+          close: one.c[i] * k,
+          volume: one.v[i] * one.v_scale,
+        };
+      });
+    }
+    function drawPrice() {
+      const one = data.symbols[state.symbol];
+      const { up, down } = colors();
+      rows = unpack(state.symbol);
+      known = new Map(rows.map((r) => [r.time, r]));
+      candles.applyOptions({
+        upColor: up, downColor: down, borderVisible: false, wickUpColor: up, wickDownColor: down,
+        priceFormat: { type: "price", precision: one.digits, minMove: 10 ** -one.digits },
+      });
+      candles.setData(rows);
+      volume.setData(rows.map((r) => ({ time: r.time, value: r.volume, color: fade(r.close >= r.open ? up : down, 0.28) })));
+      by("price-adjusted-label").hidden = one.factor.length < 2;
+      drawTrades();
+    }
+    function drawTrades() {
+      const place = symbols.indexOf(state.symbol);
+      const fills = (data.trades[state.strategy] ?? []).filter((f) => f[1] === place && known.has(days[f[0]]));
+      markers.setMarkers(
+        fills.map(([at, , quantity]) => ({
+          time: days[at],
+          position: quantity > 0 ? "belowBar" : "aboveBar",
+          shape: quantity > 0 ? "arrowUp" : "arrowDown",
+          color: quantity > 0 ? css("--accent") : css("--warn"),
+          size: 1,
+        })),
+      );
+    }
+    const series = () => {
+      const scope = data.panic[state.symbol]?.[state.audience] ? state.symbol : "market";
+      return { scope, values: data.panic[scope]?.[state.audience] };
+    };
+    let fear = new Map();
+    function drawPanic() {
+      if (!panic) return;
+      const { values } = series();
+      fear = new Map((values?.v ?? []).map((v, i) => [days[values.start + i], v]));
+      const color = css("--warn");
+      panic.setData(
+        values
+          ? values.v.flatMap((v, i) =>
+              v === null ? [] : [{ time: days[values.start + i], value: v, color: fade(color, 0.15 + (0.7 * v) / 100) }],
+            )
+          : [],
+      );
+      middle.applyOptions({ color: css("--faint") });
+    }
+    function read(time) {
+      const row = time ? known.get(time) : rows.at(-1);
+      const day = time ?? row?.time;
+      const box = by("price-readout");
+      box.replaceChildren();
+      const put = (label, value) => {
+        const item = document.createElement("span");
+        const strong = document.createElement("b");
+        strong.textContent = value;
+        item.append(label ? label + " " : "", strong);
+        box.append(item);
+      };
+      if (!day) return;
+      put("", day);
+      if (row) {
+        const digits = data.symbols[state.symbol].digits;
+        for (const key of ["open", "high", "low", "close"]) put(word(key), row[key].toFixed(digits));
+        put(word("volume"), Math.round(row.volume).toLocaleString("en-US"));
+      }
+      if (panic) {
+        const { scope } = series();
+        const value = fear.get(day);
+        const whose = scope === "market" ? word("scope_market") : scope;
+        put(`${word("panic")} (${whose}, ${audience(state.audience)})`, value === undefined || value === null ? word("no_value") : value.toFixed(0));
+      }
+      const place = symbols.indexOf(state.symbol);
+      for (const [at, which, quantity, paid] of data.trades[state.strategy] ?? []) {
+        if (which === place && days[at] === day) {
+          put(word(quantity > 0 ? "buy" : "sell"), `${Math.abs(quantity).toLocaleString("en-US")} @ ${paid}`);
+        }
+      }
+    }
+    const select = (id, entries, key) => {
+      const box = by(id);
+      if (!box) return;
+      const fill = () => {
+        box.replaceChildren(
+          ...entries.map((value) => {
+            const option = document.createElement("option");
+            option.value = value;
+            option.textContent = key === "audience" ? audience(value) : value === "" ? word("no_trades") : value;
+            return option;
+          }),
+        );
+        box.value = state[key];
+      };
+      fill();
+      relabels.push(fill);
+      box.onchange = () => {
+        state[key] = box.value;
+        if (key === "symbol") drawPrice();
+        if (key === "strategy") drawTrades();
+        drawPanic();
+        read();
+      };
+    };
+    select("price-symbol", symbols, "symbol");
+    select("price-strategy", ["", ...data.strategies], "strategy");
+    select("price-audience", audiences, "audience");
+    by("price-adjusted").onchange = () => drawPrice();
+    by("price-log").onchange = (e) => candles.priceScale().applyOptions({ mode: e.target.checked ? 1 : 0 });
+    by("price-reset").onclick = () => chart.timeScale().fitContent();
+    by("price-year").onclick = () => {
+      const end = rows.length - 1;
+      chart.timeScale().setVisibleLogicalRange({ from: end - 250, to: end + 3 });
+    };
+    const restyle = () => {
+      chart.applyOptions(look());
+      drawPrice();
+      drawPanic();
+    };
+    restyle();
+    restyles.push(restyle);
+    relabels.push(() => read());
+    read();
+    chart.subscribeCrosshairMove((e) => read(e.time));
+    chart.timeScale().fitContent();
+    return chart;
+  }
+
+  // ---- tables, language, theme --------------------------------------------------------------------
+  for (const table of document.querySelectorAll("table.sortable")) {
+    const heads = [...table.tHead.rows[0].cells];
+    heads.forEach((head, column) => {
+      head.firstElementChild.onclick = () => {
+        const down = head.getAttribute("aria-sort") !== "descending";
+        heads.forEach((h) => h.removeAttribute("aria-sort"));
+        head.setAttribute("aria-sort", down ? "descending" : "ascending");
+        const value = (row) => row.cells[column].dataset.v;
+        const compare = (a, b) => {
+          const [x, y] = [value(a), value(b)];
+          if (x === undefined || y === undefined) return (x === undefined) - (y === undefined);
+          const numbers = [Number(x), Number(y)];
+          const order = numbers.some(Number.isNaN) ? x.localeCompare(y) : numbers[0] - numbers[1];
+          return down ? -order : order;
+        };
+        table.tBodies[0].append(...[...table.tBodies[0].rows].sort(compare));
+      };
+    });
+  }
+  by("language").onclick = () => {
+    const zh = root.dataset.lang !== "zh";
+    root.dataset.lang = zh ? "zh" : "en";
+    root.lang = zh ? "zh-CN" : "en";
+    relabels.forEach((relabel) => relabel());
+  };
+  const restyle = () => restyles.forEach((again) => again());
+  by("theme").onclick = () => {
+    root.dataset.theme = dark() ? "light" : "dark";
+    restyle();
+  };
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", restyle);
+
+  // Charts are drawn on canvases: the font must be there first.
+  document.fonts.load("12px 'Qushi Sans SC'", "趋a").finally(() => {
+    const charts = { price: price() };
+    if (by("equity-chart")) charts.equity = equity();
+    window.qushi = { charts, data };
+    // The charts take their size in the next frame; only then does everything fit.
+    requestAnimationFrame(() => requestAnimationFrame(() => {
+      Object.values(charts).forEach((chart) => chart.timeScale().fitContent());
+      root.dataset.ready = "true";
+    }));
+  });
+})();

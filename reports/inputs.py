@@ -1,0 +1,80 @@
+"""What a report is made of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pandas as pd
+
+from ..core import BacktestResult, Bars, DataError, Forecasts, PanicIndex
+
+Language = Literal["en", "zh"]
+
+
+@dataclass(frozen=True, eq=False)
+class ReportInput:
+    """Everything `report.html` shows; the page computes no result of its own.
+
+    name, description
+        Of the experiment.
+    config_toml
+        The resolved experiment file, shown as it is.
+    bars
+        The whole history; the price chart shows the tested window with a little before it.
+    benchmark
+        Simple returns by session, `.name` its symbol.
+    forecasts, quality
+        Out-of-sample forecasts (or None) and the table of `forecast_quality` (may be empty).
+    results, performance
+        Backtests, and their figures: index = `result.name`, columns as `performance()` gives them.
+    panic, classifier
+        The index (or None) and plain facts about the classifier behind it (may be empty).
+    failures
+        (what, why) of everything that was asked for and could not be done.
+    warnings
+        Plain sentences, shown first.
+    facts
+        Provenance: versions, seeds, durations, hashes, fit windows.
+    tear_sheets
+        Result name -> file name relative to the report.
+    language
+        The language shown first; the reader may switch.
+
+    Raises `DataError` where names are not unique or a result has no figures.
+    """
+
+    name: str
+    description: str
+    config_toml: str
+    bars: Bars
+    benchmark: pd.Series
+    forecasts: Forecasts | None
+    quality: pd.DataFrame
+    results: tuple[BacktestResult, ...]
+    performance: pd.DataFrame
+    panic: PanicIndex | None
+    classifier: Mapping[str, Any]
+    failures: tuple[tuple[str, str], ...]
+    warnings: tuple[str, ...]
+    facts: Mapping[str, str]
+    tear_sheets: Mapping[str, str]
+    language: Language = "en"
+
+    def __post_init__(self) -> None:
+        names = [result.name for result in self.results]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise DataError(f"two results are called {twice[0]!r}: names tell the rows apart")
+        missing = [name for name in names if name not in self.performance.index]
+        if missing:
+            raise DataError(f"the table of performance has no row for {missing[0]!r}")
+        if self.language not in ("en", "zh"):
+            raise DataError(f"language is 'en' or 'zh', received {self.language!r}")
+
+    @property
+    def window(self) -> tuple[pd.Timestamp, pd.Timestamp]:
+        """First and last session of the backtests; of the bars where there is no backtest."""
+        if not self.results:
+            return self.bars.sessions[0], self.bars.sessions[-1]
+        indexes = [result.equity.index for result in self.results]
+        return min(i[0] for i in indexes), max(i[-1] for i in indexes)

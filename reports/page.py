@@ -1,0 +1,96 @@
+"""The comparison page: one self-contained `report.html` that a sceptic can open anywhere.
+
+Everything is inside the file: data, charts (TradingView's lightweight-charts), the glyphs of the
+characters on the page.  A content security policy forbids any request, so "asks no host" is enforced by
+the reader's own browser.  Both languages are in the page; a button shows one.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ..core.calendar import PER_YEAR
+from . import tables
+from .charts import RED_UP, payload
+from .files import write_whole
+from .font import font_face
+from .inputs import ReportInput
+from .words import COLUMNS, Said, both
+
+_ASSETS = Path(__file__).parent / "assets"
+_SCRIPT = "lightweight-charts-5.2.1.js"
+
+
+def write_report(inputs: ReportInput, path: Path) -> Path:
+    """Write the page to `path`, whole or not at all, and return the path.
+
+    Every text from outside (names, descriptions, config, reasons, facts) is escaped.
+    """
+    return write_whole(render(inputs), path)
+
+
+def render(inputs: ReportInput) -> str:
+    """The page as one string of HTML.
+
+    The same inputs give the same bytes: nothing of the moment or the machine is added here.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(_ASSETS),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(both=both, is_said=_is_said)
+    page = environment.get_template("report.html.j2").render(**_context(inputs))
+    # The font goes in last: it must hold every character of the page.
+    return page.replace("/*qushi:font*/", font_face(page), 1)
+
+
+def _is_said(value: object) -> bool:
+    return isinstance(value, Said)
+
+
+def _context(inputs: ReportInput) -> dict[str, Any]:
+    data = payload(inputs)
+    first, last = inputs.window
+    per_year = PER_YEAR[inputs.bars.calendar]
+    symbols = inputs.bars.symbols
+    drawn = len(data["symbols"])
+    tested = inputs.bars.sessions
+    return {
+        "inputs": inputs,
+        "first": f"{first:%Y-%m-%d}",
+        "last": f"{last:%Y-%m-%d}",
+        "sessions": int(((tested >= first) & (tested <= last)).sum()),
+        "symbols": symbols[:12],
+        "symbols_left": max(0, len(symbols) - 12),
+        "per_year": per_year,
+        "red_up": inputs.bars.calendar in RED_UP,
+        "short": tables.in_short(inputs),
+        "strategies": tables.strategies(inputs) if inputs.results else None,
+        "unlike": len({r.conditions_hash for r in inputs.results}) > 1,
+        "quality": tables.quality(inputs),
+        "refusals": tables.refusals(inputs),
+        "data_table": tables.data(inputs),
+        "fits": tables.fits(inputs),
+        "drawn_note": both("drawn_some", drawn=drawn, all=len(symbols)) if drawn < len(symbols) else None,
+        "has_panic": bool(data["panic"]),
+        "measures": COLUMNS,
+        "css": _asset("report.css"),
+        "library": _asset(_SCRIPT).replace("</script", "<\\/script"),
+        "script": _asset("report.js"),
+        "payload": _json(data),
+    }
+
+
+def _asset(name: str) -> str:
+    return (_ASSETS / name).read_text(encoding="utf-8")
+
+
+def _json(data: dict[str, Any]) -> str:
+    """JSON that may stand inside a script element: no `<`, so no end tag can be forged."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

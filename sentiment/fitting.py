@@ -1,0 +1,227 @@
+"""The training loop: one base, one head, one schedule.
+
+AdamW with a linear warm-up and decay, cross entropy, gradients clipped to norm 1, batches of similar
+length.  The epoch with the least validation loss is kept.
+"""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pydantic import Field, model_validator
+
+from ..core import DataError, Progress, Settings, SourceError
+from ._runtime import pick_device
+from .classifier import encode
+from .labels import LABELS
+from .scratch import build_base
+
+_TASK = "training the classifier"
+
+
+class TrainingSettings(Settings):
+    """How a classifier is trained.
+
+    base
+        A model folder or hub id to fine-tune; empty: a small BERT from scratch, of `hidden`, `layers`,
+        `heads`, with `vocabulary` pieces at most.
+    base_knowledge_cutoff
+        The last date that the base's own training can have seen, where it is known.
+    learning_rate
+        0: 5e-4 from scratch, 3e-5 for a base.
+    valid
+        Share of the texts that is held back, every label alike, to pick the epoch and to report.
+    """
+
+    base: str = ""
+    base_knowledge_cutoff: str = ""
+    hidden: int = Field(default=96, ge=8)
+    layers: int = Field(default=2, ge=1)
+    heads: int = Field(default=4, ge=1)
+    vocabulary: int = Field(default=6000, ge=100)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+    max_length: int = Field(default=64, ge=8)
+    epochs: int = Field(default=5, ge=1)
+    batch_size: int = Field(default=64, ge=1)
+    learning_rate: float = Field(default=0.0, ge=0)
+    weight_decay: float = Field(default=0.01, ge=0)
+    warmup: float = Field(default=0.1, ge=0, lt=1)
+    valid: float = Field(default=0.1, gt=0, lt=1)
+    seed: int = 0
+    threads: int = Field(default=1, ge=1)
+    device: str = "auto"
+
+    @model_validator(mode="after")
+    def _heads_fit(self) -> "TrainingSettings":
+        if self.hidden % self.heads:
+            raise ValueError(f"hidden {self.hidden} is not a multiple of heads {self.heads}")
+        return self
+
+    @property
+    def rate(self) -> float:
+        """The learning rate at its peak."""
+        return self.learning_rate or (3e-5 if self.base else 5e-4)
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One pass over the training texts."""
+
+    number: int
+    train_loss: float
+    valid_loss: float
+    accuracy: float
+
+
+def fit(
+    kept: pd.DataFrame,
+    train: list[int],
+    valid: list[int],
+    settings: TrainingSettings,
+    progress: Progress,
+) -> tuple[Any, Any, tuple[Epoch, ...], npt.NDArray[np.float64]]:
+    """Train on the rows `train` of `label, text`; model and tokenizer of the best epoch on `valid`.
+
+    With them every epoch, and the best epoch's probabilities of the `valid` rows.
+    """
+    import torch
+
+    texts = kept["text"].tolist()
+    device = pick_device(settings.device)
+    with torch.random.fork_rng(), tempfile.TemporaryDirectory() as scratch:
+        torch.manual_seed(settings.seed)
+        base = settings.base
+        if not base:
+            build_base([texts[i] for i in train], settings, Path(scratch))
+            base = scratch
+        model, tokenizer = _base_with_head(base)
+        model.to(device)
+        loop = Loop(model, tokenizer, texts, kept["label"], settings)
+        epochs, best, state = [], float("inf"), None
+        probabilities = np.empty((0, 3))
+        progress.begin(_TASK, settings.epochs * loop.steps(train))
+        for number in range(1, settings.epochs + 1):
+            loss = loop.train_epoch(train, number, progress)
+            found = loop.predict(valid)
+            answers = loop.targets[valid]
+            valid_loss = float(-np.log(np.maximum(found[np.arange(len(valid)), answers], 1e-12)).mean())
+            accuracy = float((found.argmax(axis=1) == answers).mean())
+            epochs.append(Epoch(number, loss, valid_loss, accuracy))
+            if valid_loss < best:
+                best, probabilities = valid_loss, found
+                state = {key: value.clone() for key, value in model.state_dict().items()}
+        if state is None:
+            raise DataError("training diverged: the validation loss is no number; lower learning_rate")
+        model.load_state_dict(state)
+    return model.cpu(), tokenizer, tuple(epochs), probabilities
+
+
+class Loop:
+    """The training loop's fixed parts: encoded texts, targets, optimiser and schedule."""
+
+    def __init__(
+        self, model: Any, tokenizer: Any, texts: list[str], labels: pd.Series, settings: TrainingSettings
+    ) -> None:
+        self.model, self.tokenizer, self.settings = model, tokenizer, settings
+        longest = getattr(model.config, "max_position_embeddings", settings.max_length)
+        self.encoded = encode(tokenizer, texts, min(settings.max_length, longest))
+        self.lengths = np.array([len(row) for row in self.encoded["input_ids"]])
+        self.targets = labels.map(LABELS.index).to_numpy(dtype=np.int64)
+        self.optimiser: Any = None
+        self.schedule: Any = None
+
+    def steps(self, rows: list[int]) -> int:
+        """Batches of an epoch."""
+        return -(-len(rows) // self.settings.batch_size)
+
+    def train_epoch(self, rows: list[int], number: int, progress: Progress) -> float:
+        """One pass over `rows`; the mean loss a text."""
+        import torch
+
+        if self.optimiser is None:
+            self._prepare(len(rows))
+        self.model.train()
+        total = 0.0
+        for batch in self._batches(np.array(rows), self.settings.seed + 1000 * number):
+            self.optimiser.zero_grad(set_to_none=True)
+            logits = self.model(**self._inputs(batch)).logits
+            targets = torch.from_numpy(self.targets[batch]).to(logits.device)
+            loss = torch.nn.functional.cross_entropy(logits, targets)
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+            self.optimiser.step()
+            self.schedule.step()
+            total += float(loss.detach()) * len(batch)
+            progress.advance(_TASK)
+        return total / len(rows)
+
+    def predict(self, rows: list[int]) -> npt.NDArray[np.float64]:
+        """Probabilities of `rows`, in their order."""
+        import torch
+
+        self.model.eval()
+        found = np.empty((len(rows), len(LABELS)))
+        order = np.argsort(self.lengths[rows], kind="stable")
+        with torch.inference_mode():
+            for first in range(0, len(order), 256):
+                at = order[first : first + 256]
+                logits = self.model(**self._inputs(np.array(rows)[at])).logits.double()
+                found[at] = torch.softmax(logits, dim=-1).cpu().numpy()
+        return found
+
+    def _prepare(self, rows: int) -> None:
+        import torch
+        from transformers import get_linear_schedule_with_warmup as untyped
+
+        warm: Any = untyped
+
+        decayed = [p for p in self.model.parameters() if p.ndim >= 2]
+        plain = [p for p in self.model.parameters() if p.ndim < 2]
+        groups = [
+            {"params": decayed, "weight_decay": self.settings.weight_decay},
+            {"params": plain, "weight_decay": 0.0},
+        ]
+        self.optimiser = torch.optim.AdamW(groups, lr=self.settings.rate)
+        total = self.settings.epochs * -(-rows // self.settings.batch_size)
+        self.schedule = warm(self.optimiser, round(total * self.settings.warmup), total)
+
+    def _batches(self, rows: npt.NDArray[np.int64], seed: int) -> list[npt.NDArray[np.int64]]:
+        """Shuffled batches of similar length: shuffle, sort within long stretches, shuffle batches."""
+        generator = np.random.default_rng(seed)
+        size = self.settings.batch_size
+        mixed = generator.permutation(rows)
+        batches = []
+        for first in range(0, len(mixed), 16 * size):
+            stretch = mixed[first : first + 16 * size]
+            stretch = stretch[np.argsort(self.lengths[stretch], kind="stable")]
+            batches += [stretch[i : i + size] for i in range(0, len(stretch), size)]
+        return [batches[i] for i in generator.permutation(len(batches))]
+
+    def _inputs(self, rows: npt.NDArray[np.int64]) -> Any:
+        chosen = {key: [values[i] for i in rows] for key, values in self.encoded.items()}
+        return self.tokenizer.pad(chosen, return_tensors="pt").to(self.model.device)
+
+
+def _base_with_head(base: str) -> tuple[Any, Any]:
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    if Path(base).is_dir() and not (Path(base) / "config.json").is_file():
+        raise DataError(f"the folder {base!r} is no model to fine-tune: config.json is missing")
+    names = dict(enumerate(LABELS))
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(base)
+        model = AutoModelForSequenceClassification.from_pretrained(
+            base,
+            num_labels=len(LABELS),
+            id2label=names,
+            label2id={name: i for i, name in names.items()},
+            ignore_mismatched_sizes=True,
+        )
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise SourceError(f"the base model {base!r} cannot be loaded: {reason}") from error
+    return model, tokenizer

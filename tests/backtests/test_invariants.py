@@ -1,0 +1,208 @@
+"""What no backtest may ever break, on random small markets with random weights."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from qushi.backtests import Broker, backtest
+from qushi.core import BacktestResult, Bars, Weights
+from qushi.market import MarketRules, rules_for
+
+Market = Callable[..., tuple[Bars, Weights]]
+CHEAP = {"max_examples": 60, "deadline": None}
+brokers = st.builds(
+    Broker,
+    cash=st.sampled_from([5_000.0, 100_000.0, 1_000_000.0]),
+    lots=st.booleans(),
+    slippage=st.sampled_from([0.0, 5.0, 300.0]),
+)
+seeds = st.integers(0, 10_000)
+
+
+class SlowRules(MarketRules):
+    """Shares settle after three sessions, so that T+n binds at daily opens."""
+
+    def settlement_days(self, symbol: str, session: Any) -> int:
+        return 3
+
+
+def _scaled(bars: Bars, column: str) -> pd.DataFrame:
+    factor = bars.wide("factor")
+    return bars.wide(column) * factor / factor.bfill().iloc[0]
+
+
+@given(seed=seeds, broker=brokers)
+@settings(**CHEAP)
+def test_fills_are_later_than_decisions_at_the_open_and_only_where_trade_was_possible(
+    make_market: Market, seed: int, broker: Broker
+) -> None:
+    bars, weights = make_market(seed)
+    result = backtest(bars, weights, broker=broker)
+    decided = result.orders.set_index("order")["decided"]
+    opens, highs, lows = (_scaled(bars, c) for c in ("open", "high", "low"))
+    slip = broker.slippage / 1e4
+    for fill in result.fills.itertuples():
+        assert fill.session > decided[fill.order]
+        row = bars.frame.loc[(fill.symbol, fill.session)]
+        assert row["volume"] > 0
+        assert not row["suspended"]
+        price = opens.loc[fill.session, fill.symbol]
+        if fill.side == "buy":
+            expected = min(price * (1 + slip), highs.loc[fill.session, fill.symbol])
+        else:
+            expected = max(price * (1 - slip), lows.loc[fill.session, fill.symbol])
+        assert fill.price == pytest.approx(expected, rel=1e-12)
+    assert not result.orders["order"].duplicated().any()
+    unfilled = result.orders["filled"] < result.orders["quantity"]
+    assert (result.orders.loc[unfilled, "reason"] != "").all()
+    assert (result.orders.loc[~unfilled, "reason"] == "").all()
+
+
+@given(seed=seeds, lots=st.booleans())
+@settings(**CHEAP)
+def test_shares_settle_before_they_are_sold_lots_are_legal_and_nothing_is_short(
+    make_market: Market, seed: int, lots: bool
+) -> None:
+    bars, weights = make_market(seed, symbols=4)
+    rules = SlowRules(calendar="XSHG")
+    result = backtest(bars, weights, broker=Broker(lots=lots), rules=rules)
+    day = {session: i for i, session in enumerate(result.equity.index)}
+    held: dict[str, float] = defaultdict(float)
+    bought: dict[str, list[tuple[int, float]]] = defaultdict(list)
+    for fill in result.fills.itertuples():
+        now = day[fill.session]
+        if fill.side == "buy":
+            held[fill.symbol] += fill.quantity
+            bought[fill.symbol].append((now, fill.quantity))
+        else:
+            young = sum(q for at, q in bought[fill.symbol] if at > now - 3)
+            assert fill.quantity <= held[fill.symbol] - young + 1e-6
+            before = held[fill.symbol]
+            held[fill.symbol] -= fill.quantity
+        assert held[fill.symbol] >= -1e-6
+        if lots and fill.side == "buy":
+            star = fill.symbol.startswith("688")
+            assert fill.quantity >= 200 if star else fill.quantity % 100 == 0
+        if lots and fill.side == "sell" and not fill.symbol.startswith("688"):
+            assert fill.quantity % 100 == 0 or fill.quantity == before
+    assert (result.equity["cash"] >= 0).all()
+
+
+@given(seed=seeds, broker=brokers)
+@settings(**CHEAP)
+def test_equity_equals_a_naive_loop_over_fills_and_closes(
+    make_market: Market, seed: int, broker: Broker
+) -> None:
+    bars, weights = make_market(seed)
+    result = backtest(bars, weights, broker=broker)
+    closes = _scaled(bars, "close").ffill()
+    cash, held = broker.cash, defaultdict(float)
+    rules = rules_for("XSHG")
+    by_session = {s: f for s, f in result.fills.groupby("session")}
+    for session, row in result.equity.iterrows():
+        for fill in by_session.get(session, result.fills.iloc[:0]).itertuples():
+            sign = 1 if fill.side == "buy" else -1
+            held[fill.symbol] += sign * fill.quantity
+            costs = rules.costs(fill.symbol, session, fill.side, fill.quantity, fill.price)
+            assert costs.commission == fill.commission
+            cash -= sign * fill.quantity * fill.price
+            cash -= costs.commission + costs.stamp_duty + costs.transfer_fee
+        value = sum(q * closes.loc[session, s] for s, q in held.items() if abs(q) > 1e-9)
+        assert row["equity"] == pytest.approx(cash + value, abs=0.005)
+
+
+@given(seed=seeds, cut=st.integers(8, 22), broker=brokers)
+@settings(**CHEAP)
+def test_a_backtest_cut_short_equals_the_full_one_up_to_there(
+    make_market: Market, seed: int, cut: int, broker: Broker
+) -> None:
+    bars, weights = make_market(seed)
+    last = bars.sessions[cut]
+    early = bars.between(None, last)
+    assume(early.symbols == bars.symbols)
+    part = backtest(early, Weights(weights.frame.loc[:last], weights.name), broker=broker)
+    _same_up_to(backtest(bars, weights, broker=broker), part, last)
+
+
+@given(seed=seeds, cut=st.integers(3, 22), poison=st.sampled_from([0.1, 10.0]))
+@settings(**CHEAP)
+def test_a_poisoned_future_changes_nothing_before_it(
+    make_market: Market, seed: int, cut: int, poison: float
+) -> None:
+    bars, weights = make_market(seed)
+    last = bars.sessions[cut]
+    frame = bars.frame.copy()
+    later = frame.index.get_level_values("session") > last
+    frame.loc[later, ["open", "high", "low", "close"]] *= poison
+    frame.loc[later, "factor"] *= 3
+    frame.loc[later, "volume"] = (1.0 - frame["volume"].clip(0, 1)).where(~frame["suspended"], 0.0)
+    poisoned = weights.frame.copy()
+    poisoned.loc[poisoned.index > last] = 0.0
+    other = backtest(Bars(frame, bars.calendar, bars.adjustment), Weights(poisoned, weights.name))
+    _same_up_to(backtest(bars, weights), other, last)
+
+
+def _same_up_to(one: BacktestResult, two: BacktestResult, last: pd.Timestamp) -> None:
+    pd.testing.assert_frame_equal(one.equity.loc[:last], two.equity.loc[:last], check_freq=False)
+    for table, day in (("fills", "session"), ("orders", "due"), ("positions", "session")):
+        a, b = getattr(one, table), getattr(two, table)
+        a, b = a[a[day] <= last], b[b[day] <= last]
+        pd.testing.assert_frame_equal(a.reset_index(drop=True), b.reset_index(drop=True))
+
+
+@given(seed=seeds)
+@settings(max_examples=30, deadline=None)
+def test_higher_costs_on_the_same_fills_never_raise_final_equity(
+    make_market: Market, seed: int
+) -> None:
+    bars, weights = make_market(seed)
+    fills = backtest(bars, weights, rules=rules_for("XSHG", commission=0.0)).fills
+    finals = [
+        -sum(
+            rules.costs(f.symbol, f.session, f.side, f.quantity, f.price).total
+            for f in fills.itertuples()
+        )
+        for rules in (rules_for("XSHG", commission=rate) for rate in (0.0, 0.00025, 0.001, 0.01))
+    ]
+    assert finals == sorted(finals, reverse=True)
+
+
+@given(seed=seeds, rate=st.sampled_from([0.0, 0.001, 0.01]))
+@settings(max_examples=30, deadline=None)
+def test_final_equity_is_trading_profit_minus_costs(
+    make_market: Market, seed: int, rate: float
+) -> None:
+    bars, weights = make_market(seed)
+    rules = rules_for("XSHG", commission=rate)
+    result = backtest(bars, weights, rules=rules)
+    charged = sum(
+        rules.costs(f.symbol, f.session, f.side, f.quantity, f.price).total
+        for f in result.fills.itertuples()
+    )
+    expected = 1_000_000 + _gain(result) - charged
+    assert result.equity["equity"].iloc[-1] == pytest.approx(expected, abs=0.01)
+
+
+def _gain(result: BacktestResult) -> float:
+    """Trading profit without costs: what holdings are worth minus what was paid for them."""
+    sign = np.where(result.fills["side"] == "buy", -1.0, 1.0)
+    flow = float((sign * result.fills["quantity"] * result.fills["price"]).sum())
+    return flow + float(result.equity["holdings"].iloc[-1])
+
+
+@given(seed=seeds)
+@settings(max_examples=30, deadline=None)
+def test_perfect_foresight_makes_money_and_still_obeys(make_market: Market, seed: int) -> None:
+    bars, _ = make_market(seed, length=60, symbols=1)
+    opens = _scaled(bars, "open")
+    ahead = opens.shift(-2) > opens.shift(-1) * 1.002
+    oracle = Weights(ahead.astype(float), "oracle")
+    result = backtest(bars, oracle, broker=Broker(lots=False))
+    assert result.equity["equity"].iloc[-1] > 1_000_000
+    assert (result.fills["session"] > result.equity.index[0]).all()

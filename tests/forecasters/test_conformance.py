@@ -1,0 +1,152 @@
+"""What every forecaster must pass, whatever it is: one more file in models/ is tested by being there."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from qushi.core import Bars
+from qushi.core.extensions import build, find, kinds
+from qushi.forecasters import FeatureSet, Forecaster, WalkForward
+
+PACKAGE = "qushi.forecasters.models"
+KINDS = kinds(PACKAGE)
+FEATURES = FeatureSet(returns=[1, 5], volatility=[5], volume=[5], indicators=["bollinger"])
+WALK = WalkForward(lookback=5, min_train=150, valid=40, refit_every=90)
+TINY = {"hidden": [6], "dense": 4, "epochs": 3, "batch": 64}
+
+
+def is_net(kind):
+    return "epochs" in find(PACKAGE, kind, Forecaster).model_fields
+
+
+def model_of(kind):
+    known = find(PACKAGE, kind, Forecaster).model_fields
+    tiny = {key: value for key, value in TINY.items() if key in known}
+    return build(PACKAGE, {"kind": kind, **tiny}, Forecaster, "[tiny]")
+
+
+def run(kind, bars, **more):
+    return WALK.run(kind, model_of(kind), FEATURES.build(bars), bars, **more).frame
+
+
+def assert_same_forecasts(kind, one, other):
+    assert list(zip(one["symbol"], one["session"], strict=True)) == list(
+        zip(other["symbol"], other["session"], strict=True)
+    )
+    for column in ("expected_return", "p_up"):
+        if is_net(kind):
+            np.testing.assert_allclose(one[column], other[column], rtol=0, atol=1e-6)
+        else:
+            np.testing.assert_array_equal(one[column], other[column])
+    for column in ("fold", "fit_start", "fit_end"):
+        assert one[column].tolist() == other[column].tolist()
+
+
+def until(frame, session):
+    return frame[frame["session"] <= session].reset_index(drop=True)
+
+
+@pytest.fixture(scope="module")
+def whole():
+    """Forecasts on all bars, computed once a kind."""
+    return {}
+
+
+def whole_run(whole, kind, bars):
+    if kind not in whole:
+        whole[kind] = run(kind, bars)
+    return whole[kind]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("cut", [290, 420, 533])
+def test_forecasts_on_bars_cut_short_are_the_same_up_to_the_cut(whole, kind, cut, two_symbols):
+    session = two_symbols.sessions[cut]
+    part = run(kind, two_symbols.between(None, session))
+    assert part["session"].max() == session
+    assert_same_forecasts(kind, part, until(whole_run(whole, kind, two_symbols), session))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("poison", ["times_ten", "shuffled"])
+def test_forecasts_with_a_poisoned_future_are_the_same_before_it(whole, kind, poison, two_symbols):
+    session = two_symbols.sessions[450]
+    frame = two_symbols.frame.reset_index()
+    future = (frame["session"] > session) & ~frame["suspended"]
+    columns = ["open", "high", "low", "close", "volume"]
+    if poison == "times_ten":
+        frame.loc[future, columns] *= 10.0
+    else:
+        frame.loc[future, columns] = frame.loc[future, columns].sample(frac=1, random_state=2).to_numpy()
+    stained = run(kind, Bars.from_frame(frame))
+    clean = whole_run(whole, kind, two_symbols)
+    assert_same_forecasts(kind, until(stained, session), until(clean, session))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_forecasts_under_one_seed_are_bit_equal(whole, kind, two_symbols):
+    pd.testing.assert_frame_equal(
+        run(kind, two_symbols), whole_run(whole, kind, two_symbols), check_exact=True
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_run_leaves_its_inputs_unchanged(kind, two_symbols):
+    features = FEATURES.build(two_symbols)
+    model = model_of(kind)
+    before = two_symbols.fingerprint, features.values.tobytes(), model.model_dump(), model.state()
+    WALK.run(kind, model, features, two_symbols)
+    after = two_symbols.fingerprint, features.values.tobytes(), model.model_dump(), model.state()
+    assert before == after
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_run_forecasts_all_symbols_and_never_fits_past_a_decision(whole, kind, two_symbols):
+    found = whole_run(whole, kind, two_symbols)
+    assert set(found["symbol"]) == set(two_symbols.symbols)
+    assert (found["fit_end"] <= found["session"]).all()
+    assert (found["fit_start"] < found["fit_end"]).all()
+    assert found["fold"].nunique() > 2
+    answered = found["expected_return"].notna() | found["p_up"].notna()
+    assert answered.all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_saved_model_answers_like_the_one_that_was_saved(monkeypatch, tmp_path, kind, two_symbols):
+    kept = []
+    cls = find(PACKAGE, kind, Forecaster)
+    predict = cls.predict
+
+    def spying(self, windows):
+        kept.append((self, windows))
+        return predict(self, windows)
+
+    monkeypatch.setattr(cls, "predict", spying)
+    run(kind, two_symbols)
+    monkeypatch.undo()
+    model, windows = kept[-1]
+    assert windows.targets is None
+    model.save(tmp_path / "saved")
+    names = {p.suffix for p in (tmp_path / "saved").iterdir()}
+    assert names == {".json", ".safetensors"}
+    loaded = Forecaster.load(tmp_path / "saved")
+    assert loaded.model_dump() == model.model_dump()
+    one, other = model.predict(windows), loaded.predict(windows)
+    for name in ("expected_return", "p_up"):
+        a, b = getattr(one, name), getattr(other, name)
+        assert (a is None) == (b is None)
+        if a is not None:
+            assert len(a) == len(windows)
+            np.testing.assert_array_equal(a, b)
+
+
+def test_package_is_imported_without_the_heavy_libraries():
+    code = (
+        "import sys, qushi.forecasters; "
+        "print([m for m in ('torch', 'sklearn', 'ta', 'safetensors', 'pyarrow.parquet') "
+        "if m in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"

@@ -1,0 +1,261 @@
+import importlib
+import inspect
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from qushi.core import Bars, ConfigError, DataError, PanicIndex
+from qushi.forecasters import FeatureSet, feature_names
+from qushi.forecasters._indicators import INDICATOR_NAMES, INDICATORS
+from qushi.forecasters.features import KNOWN, everything
+
+NOTHING = {"returns": [], "volatility": [], "volume": [], "calendar": False, "indicators": []}
+
+
+def only(**wanted) -> FeatureSet:
+    return FeatureSet(**{**NOTHING, **wanted})
+
+
+def build_until(frame, panic, session):
+    kept = Bars.from_frame(frame[frame["session"] <= session])
+    known = PanicIndex(panic.frame[panic.frame["session"] <= session])
+    return everything().build(kept, known)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cut=st.integers(30, 899))
+def test_every_feature_cut_short_is_bit_equal_up_to_the_cut(market, panic_of, cut):
+    frame = market(rows=900)
+    bars = Bars.from_frame(frame)
+    panic = panic_of(bars)
+    whole = everything().build(bars, panic)
+    part = build_until(frame, panic, bars.sessions[cut])
+    assert whole.names == feature_names()
+    for column, name in enumerate(whole.names):
+        np.testing.assert_array_equal(
+            part.values[:, column], whole.values[: cut + 1, column], err_msg=name
+        )
+
+
+@pytest.mark.parametrize("poison", ["times_ten", "shuffled", "replaced"])
+def test_every_feature_with_a_poisoned_future_is_unchanged_before_it(market, panic_of, poison):
+    frame = market(rows=800)
+    bars = Bars.from_frame(frame)
+    panic = panic_of(bars)
+    cut = 611
+    prices = ["open", "high", "low", "close", "volume"]
+    future = frame.index > cut
+    poisoned = frame.copy()
+    if poison == "times_ten":
+        poisoned.loc[future, prices] *= 10.0
+    elif poison == "shuffled":
+        rows = frame.loc[future, prices].sample(frac=1, random_state=1).to_numpy()
+        poisoned.loc[future, prices] = rows
+    else:
+        poisoned.loc[future, prices] = market(rows=800, seed=99).loc[future, prices]
+    later = panic.frame["session"] > bars.sessions[cut]
+    stained = panic.frame.assign(panic=panic.frame["panic"].mask(later), z=4.0)
+    stained["z"] = panic.frame["z"].where(~later, 4.0)
+    before = everything().build(bars, panic)
+    after = everything().build(Bars.from_frame(poisoned), PanicIndex(stained))
+    np.testing.assert_array_equal(before.values[: cut + 1], after.values[: cut + 1])
+    assert not np.array_equal(before.values[cut + 1 :], after.values[cut + 1 :], equal_nan=True)
+
+
+def test_every_feature_with_a_future_of_nan_is_unchanged_before_it(market):
+    frame = market(rows=700).set_index("session")
+    poisoned = frame.copy()
+    poisoned.loc[poisoned.index[500:], ["open", "high", "low", "close", "volume"]] = np.nan
+    features = everything(())
+    with np.errstate(invalid="ignore"):
+        before, after = features._of_symbol(frame), features._of_symbol(poisoned)
+    np.testing.assert_array_equal(before[:500], after[:500])
+
+
+@pytest.mark.parametrize("name", INDICATOR_NAMES)
+def test_indicator_after_its_warm_up_equals_the_one_with_four_times_of_it(market, name):
+    warm_up = INDICATORS[name].warm_up
+    frame = market(rows=4 * warm_up + 60, seed=3).set_index("session")
+    features = only(indicators=[name])
+    for end in range(4 * warm_up, len(frame), 13):
+        short = features._of_symbol(frame.iloc[end - warm_up : end + 1])[-1]
+        long = features._of_symbol(frame.iloc[end - 4 * warm_up : end + 1])[-1]
+        assert np.isfinite(short).all()
+        np.testing.assert_allclose(short, long, atol=1e-6, rtol=1e-6)
+
+
+def test_plain_features_after_their_warm_up_equal_those_with_four_times_of_it(market):
+    features = FeatureSet(indicators=[], candle=True)
+    frame = market(rows=200).set_index("session")
+    for end in (150, 171, 199):
+        short = features._of_symbol(frame.iloc[end - features.warm_up : end + 1])[-1]
+        long = features._of_symbol(frame.iloc[end - 4 * features.warm_up : end + 1])[-1]
+        np.testing.assert_allclose(short, long, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", INDICATOR_NAMES)
+def test_indicator_while_it_warms_up_is_nan_and_never_zero(market, name):
+    indicator = INDICATORS[name]
+    built = only(indicators=[name]).build(Bars.from_frame(market(rows=indicator.warm_up + 50)))
+    assert built.warm_up == indicator.warm_up
+    assert np.isnan(built.values[: indicator.warm_up]).all()
+    assert np.isfinite(built.values[indicator.warm_up :]).all()
+
+
+def test_all_features_after_the_declared_warm_up_are_complete(bars):
+    features = everything(())
+    built = features.build(bars)
+    assert np.isfinite(built.values[features.warm_up :]).all()
+    assert np.isnan(built.values[features.warm_up - 1]).any()
+
+
+def test_features_when_a_dividend_comes_later_are_unchanged(market):
+    frame = market(rows=600)
+    paid = frame.copy()
+    prices = ["open", "high", "low", "close"]
+    paid.loc[500:, prices] /= 1.05
+    paid.loc[500:, "factor"] = 1.05
+    before = everything(()).build(Bars.from_frame(frame))
+    after = everything(()).build(Bars.from_frame(paid))
+    np.testing.assert_array_equal(before.values[:500], after.values[:500])
+    price_only = [i for i, n in enumerate(before.names) if n.startswith(("return", "rsi", "macd"))]
+    np.testing.assert_allclose(
+        before.values[500:, price_only], after.values[500:, price_only], atol=1e-6
+    )
+
+
+def test_features_when_a_stock_splits_ignore_the_split(market):
+    frame = market(rows=600)
+    split = frame.copy()
+    split.loc[450:, ["open", "high", "low", "close"]] /= 2.0
+    split.loc[450:, "volume"] *= 2.0
+    split.loc[450:, "factor"] = 2.0
+    before = everything(()).build(Bars.from_frame(frame))
+    after = everything(()).build(Bars.from_frame(split))
+    np.testing.assert_allclose(before.values, after.values, atol=1e-6)
+
+
+def test_features_of_prices_times_a_constant_are_the_same(market):
+    frame = market(rows=600)
+    dear = frame.copy()
+    dear[["open", "high", "low", "close"]] *= 1000.0
+    dear["volume"] *= 1e4
+    one, other = (everything(()).build(Bars.from_frame(f)) for f in (frame, dear))
+    np.testing.assert_allclose(one.values, other.values, atol=2e-5)
+
+
+def test_features_of_several_symbols_equal_those_of_each_alone(two_symbols):
+    together = FeatureSet().build(two_symbols).frame
+    for symbol in two_symbols.symbols:
+        alone = FeatureSet().build(two_symbols.select([symbol])).frame
+        pd.testing.assert_frame_equal(together.loc[[symbol]], alone)
+
+
+def test_suspended_rows_are_nan_and_leave_the_others_as_if_absent(two_symbols):
+    frame = two_symbols.frame
+    dropped = Bars.from_frame(frame[~frame["suspended"]].reset_index())
+    built = FeatureSet().build(two_symbols).frame
+    suspended = frame["suspended"].to_numpy()
+    assert built[suspended].isna().all().all()
+    pd.testing.assert_frame_equal(built[~suspended], FeatureSet().build(dropped).frame)
+
+
+def test_volume_without_trade_is_not_known(market):
+    frame = market(rows=60)
+    frame.loc[40, "volume"] = 0.0
+    built = only(volume=[5]).build(Bars.from_frame(frame))
+    assert np.isnan(built.values[40, 0])
+    assert np.isfinite(built.values[41, 0])
+
+
+def test_returns_and_volatility_equal_a_second_computation(bars):
+    built = only(returns=[3], volatility=[4]).build(bars).frame
+    close = bars.frame["close"].to_numpy()
+    logs = np.diff(np.log(close))
+    for t in (10, 77, 500):
+        assert built["return_3"].iloc[t] == pytest.approx(np.log(close[t] / close[t - 3]), rel=1e-6)
+        assert built["volatility_4"].iloc[t] == pytest.approx(np.std(logs[t - 4 : t], ddof=1), rel=1e-6)
+
+
+def test_panic_features_carry_a_mask_and_no_filled_value(bars, panic_of):
+    panic = panic_of(bars)
+    built = only(panic=["public"]).build(bars, panic).frame
+    source = panic.one("market", "public")
+    for name, column in (("panic", "panic"), ("panic_z", "z"), ("attention", "attention")):
+        scale = 100 if column == "panic" else 1
+        value = built[f"{name}_public"].to_numpy()
+        np.testing.assert_allclose(value, source[column].to_numpy() / scale, rtol=1e-6)
+        np.testing.assert_array_equal(built[f"{name}_public{KNOWN}"] == 1, np.isfinite(value))
+    assert built["panic_public"].isna().any()
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "reference"),
+    [
+        ("rsi", "rsi", lambda t, b: t.RSI(b.close, 14) / 100),
+        ("macd", "macd", lambda t, b: t.MACD(b.close, 12, 26, 9)[0] / b.close),
+        ("atr", "atr", lambda t, b: t.ATR(b.high, b.low, b.close, 14) / b.close),
+        ("adx", "adx", lambda t, b: t.ADX(b.high, b.low, b.close, 14) / 100),
+        ("cci", "cci", lambda t, b: t.CCI(b.high, b.low, b.close, 20) / 100),
+        ("mfi", "mfi", lambda t, b: t.MFI(b.high, b.low, b.close, b.volume, 14) / 100),
+        ("williams_r", "williams_r", lambda t, b: t.WILLR(b.high, b.low, b.close, 14) / 100),
+        ("roc", "roc", lambda t, b: t.ROC(b.close, 12) / 100),
+        ("wma", "wma", lambda t, b: np.log(b.close / t.WMA(b.close, 9))),
+        (
+            "bollinger",
+            "bollinger_width",
+            lambda t, b: (lambda u, m, d: (u - d) / m)(*t.BBANDS(b.close, 20, 2, 2)),
+        ),
+        (
+            "stochastic",
+            "stochastic_k",
+            lambda t, b: t.STOCHF(b.high, b.low, b.close, 14, 3)[0] / 100,
+        ),
+    ],
+)
+def test_indicator_equals_ta_lib_where_both_define_it(market, name, column, reference):
+    talib = importlib.import_module("talib")
+    frame = market(rows=900, seed=5)
+    built = only(indicators=[name]).build(Bars.from_frame(frame)).frame[column].to_numpy()
+    expected = np.asarray(reference(talib, frame), dtype=float)
+    at = INDICATORS[name].warm_up
+    np.testing.assert_allclose(built[at:], expected[at:], atol=1e-6)
+
+
+def test_indicators_on_offer_leave_out_those_that_leak():
+    source = inspect.getsource(importlib.import_module("qushi.forecasters._indicators"))
+    code = source.split('"""', 2)[2]
+    for leaking in ("KST", "fillna=True", "visual=True", "add_all_ta_features", "Vortex", "KAMA"):
+        assert leaking not in code
+
+
+def test_indicators_on_offer_are_those_with_a_computation():
+    assert set(INDICATOR_NAMES) == set(INDICATORS)
+
+
+def test_history_shorter_than_the_warm_up_gives_nan(market):
+    built = everything(()).build(Bars.from_frame(market(rows=9))).frame
+    assert built["adx"].isna().all()
+    assert built["weekday_sin"].notna().all()
+
+
+def test_build_without_any_feature_raises(bars):
+    with pytest.raises(DataError, match="empty"):
+        only().build(bars)
+
+
+def test_build_without_the_panic_index_it_needs_raises(bars):
+    with pytest.raises(DataError, match="need a panic index"):
+        only(panic=["public"]).build(bars)
+
+
+def test_build_with_an_unknown_audience_raises_with_a_near_name(bars, panic_of):
+    with pytest.raises(DataError, match="did you mean 'public'"):
+        only(panic=["publik"]).build(bars, panic_of(bars))
+
+
+def test_feature_set_with_an_unknown_indicator_is_a_config_error():
+    with pytest.raises(ConfigError, match="indicators"):
+        FeatureSet.parse({"indicators": ["kst"]}, "[features]")

@@ -1,0 +1,287 @@
+import numpy as np
+import pandas as pd
+import pytest
+from pydantic import PrivateAttr
+from qushi.core import QUIET, Bars, ConfigError, DataError, FitError, Forecasts, LookAheadError
+from qushi.forecasters import FeatureSet, Forecaster, Prediction, WalkForward, _folds, make_labels
+from qushi.forecasters import walk_forward as runner
+from qushi.forecasters.models.drift import Drift
+from qushi.forecasters.models.logistic import Logistic
+
+FEATURES = FeatureSet(returns=[1, 3], volatility=[5], volume=[], indicators=[])
+SMALL = {"lookback": 4, "min_train": 100, "valid": 30, "refit_every": 80}
+
+
+class Spy(Forecaster):
+    """Keeps what each fit was given; optionally stops like a person at the keyboard, or fails."""
+
+    stop_at: int = -1
+    fail: bool = False
+    _fits: list = PrivateAttr(default_factory=list)
+
+    def model_copy(self, *, update=None, deep=False):
+        return self  # what every copy saw is looked at in one place
+
+    def fit(self, train, valid, *, seed=0, progress=QUIET, checkpoint=None):
+        if len(self._fits) == self.stop_at:
+            raise KeyboardInterrupt
+        if self.fail:
+            raise FitError("no luck")
+        self._fits.append((train, valid))
+
+    def predict(self, windows):
+        return Prediction(expected_return=windows.last()[:, 0].astype(float))
+
+
+@pytest.fixture
+def features(bars):
+    return FEATURES.build(bars)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        SMALL,
+        {**SMALL, "horizon": 5},
+        {**SMALL, "valid": 0},
+        {**SMALL, "train": 120, "embargo": 7},
+        {**SMALL, "start": "2011-06-01", "end": "2012-03-01", "horizon": 3},
+    ],
+)
+@pytest.mark.parametrize("market_name", ["bars", "two_symbols"])
+def test_folds_hold_only_labels_that_were_known(request, market_name, settings):
+    bars = request.getfixturevalue(market_name)
+    walk = WalkForward(**settings)
+    spy = Spy()
+    found = walk.run("spy", spy, FEATURES.build(bars), bars).frame
+    labels = make_labels(bars, walk.horizon)
+    sessions = bars.sessions
+    for fold, (train, valid) in enumerate(spy._fits):
+        rows = found[found["fold"] == fold]
+        first = rows["session"].min()
+        ends = {}
+        for name, part in (("train", train), ("valid", valid)):
+            keys = list(zip(part.symbols, part.sessions, strict=True))
+            own = labels.loc[keys]
+            np.testing.assert_allclose(part.targets, own["label"], rtol=1e-6)
+            ends[name] = own["label_end"].max()
+        limit = sessions[sessions.get_loc(first) - walk.embargo]
+        assert ends["train"] <= limit
+        assert train.panel.sessions.max() <= limit
+        if walk.valid:
+            assert ends["valid"] <= limit
+            assert ends["train"] <= valid.sessions.min()
+            assert len(np.unique(valid.sessions)) <= walk.valid
+            assert valid.sessions.min() > train.sessions.max()
+        else:
+            assert len(valid) == 0
+        used = [e for e in ends.values() if not pd.isna(e)]
+        assert (rows["fit_end"] == max(used)).all()
+        assert (rows["fit_end"] <= rows["session"]).all()
+        assert (rows["fit_start"] <= train.sessions.min()).all()
+        assert len(np.unique(train.sessions)) >= walk.min_train or walk.start is None
+        if walk.train:
+            assert len(np.unique(train.sessions)) == pytest.approx(walk.train, abs=2)
+
+
+def test_first_fold_has_exactly_the_least_training_and_no_earlier_session_would_do(bars, features):
+    spy = Spy()
+    WalkForward(**SMALL).run("spy", spy, features, bars)
+    train, valid = spy._fits[0]
+    assert len(train) == SMALL["min_train"]
+    assert len(valid) == SMALL["valid"]
+
+
+def test_run_forecasts_every_session_to_the_last_bar(bars, features):
+    found = WalkForward(**SMALL).run("spy", Spy(), features, bars).frame
+    at = bars.sessions
+    expected = at[at >= found["session"].min()]
+    assert found["session"].tolist() == expected.tolist()
+    assert found.groupby("fold").size().iloc[:-1].tolist() == [80] * (found["fold"].max())
+
+
+def test_run_forecasts_only_from_start_to_end(bars, features):
+    walk = WalkForward(**SMALL, start="2011-06-01", end="2011-08-31")
+    found = walk.run("spy", Spy(), features, bars).frame["session"]
+    assert (found.min(), found.max()) == (pd.Timestamp("2011-06-01"), pd.Timestamp("2011-08-31"))
+
+
+def test_suspended_rows_get_no_forecast(two_symbols):
+    found = WalkForward(**SMALL).run("spy", Spy(), FEATURES.build(two_symbols), two_symbols).frame
+    suspended = two_symbols.frame.index[two_symbols.frame["suspended"]]
+    keys = pd.MultiIndex.from_frame(found[["symbol", "session"]])
+    assert not keys.isin(suspended).any()
+    assert set(found["symbol"]) == set(two_symbols.symbols)
+
+
+def test_models_see_standardised_rows_of_training(bars, features):
+    spy = Spy()
+    WalkForward(**SMALL).run("spy", spy, features, bars)
+    train, _ = spy._fits[0]
+    rows = np.unique(train.ends[:, None] + np.arange(1 - train.lookback, 1))
+    seen = train.panel.values[rows].astype(float)
+    np.testing.assert_allclose(seen.mean(axis=0), 0.0, atol=1e-5)
+    np.testing.assert_allclose(seen.std(axis=0), 1.0, atol=1e-5)
+
+
+def test_scaler_ignores_everything_after_training(bars, features):
+    walk = WalkForward(**SMALL)
+    table = _folds.fold_table(features, bars, walk.horizon, walk.lookback)
+    fold = walk.folds(table)[1]
+    before = runner.fit_scaler(table, fold)
+    later = table.session > table.session[fold.train].max()
+    table.unscaled[later] *= 1000.0
+    after = runner.fit_scaler(table, fold)
+    np.testing.assert_array_equal(before.mean, after.mean)
+    np.testing.assert_array_equal(before.deviation, after.deviation)
+    assert before.end == table.session[fold.train].max()
+
+
+def test_planted_scaler_that_saw_everything_is_caught(monkeypatch, bars, features):
+    def leaking(table, fold):
+        return runner.Scaler.fit(table.unscaled, table.names, table.session)
+
+    monkeypatch.setattr(runner, "fit_scaler", leaking)
+    with pytest.raises(LookAheadError, match="scaler saw"):
+        WalkForward(**SMALL).run("spy", Spy(), features, bars)
+
+
+@pytest.mark.parametrize("valid", [0, 30])
+def test_planted_purge_by_label_start_is_caught(monkeypatch, bars, features, valid):
+    def by_start(table, session):
+        return table.session <= session
+
+    monkeypatch.setattr(_folds, "ends_by", by_start)
+    monkeypatch.setattr(_folds, "purge_of", lambda horizon: 0)
+    with pytest.raises(LookAheadError, match="training label ends"):
+        WalkForward(**{**SMALL, "valid": valid}).run("spy", Spy(), features, bars)
+
+
+def test_purge_by_label_end_alone_keeps_labels_that_a_suspension_moved_out(monkeypatch, two_symbols):
+    """Counting h + 1 sessions from the start is not enough once a symbol did not trade."""
+    features = FEATURES.build(two_symbols)
+    walk = WalkForward(**{**SMALL, "refit_every": 1, "valid": 0})
+    walk.run("spy", Spy(), features, two_symbols)
+    monkeypatch.setattr(_folds, "ends_by", lambda table, session: table.session <= session)
+    with pytest.raises(LookAheadError):
+        walk.run("spy", Spy(), features, two_symbols)
+
+
+def test_interrupted_run_goes_on_where_it_stopped(tmp_path, bars, features):
+    walk = WalkForward(**SMALL)
+    with pytest.raises(KeyboardInterrupt):
+        walk.run("spy", Spy(stop_at=3), features, bars, checkpoint=tmp_path)
+    assert not list(tmp_path.rglob("*.partial"))
+    # the setting is part of the key: make both the same model
+    for folder in tmp_path.iterdir():
+        key = runner.fit_key(Spy(), walk, features, bars, 0)
+        folder.rename(tmp_path / f"spy-{key[:16]}")
+    spy = Spy()
+    resumed = walk.run("spy", spy, features, bars, checkpoint=tmp_path)
+    whole = walk.run("spy", Spy(), features, bars)
+    assert len(spy._fits) == len(whole.frame["fold"].unique()) - 3
+    pd.testing.assert_frame_equal(resumed.frame, whole.frame)
+    again = Spy()
+    walk.run("spy", again, features, bars, checkpoint=tmp_path)
+    assert again._fits == []
+
+
+@pytest.mark.parametrize("changed", ["seed", "model", "walk", "features", "bars"])
+def test_fold_of_another_run_is_never_taken(tmp_path, market, bars, features, changed):
+    walk = WalkForward(**SMALL)
+    key = runner.fit_key(Drift(), walk, features, bars, 0)
+    other = {
+        "seed": (Drift(), walk, features, bars, 1),
+        "model": (Logistic(), walk, features, bars, 0),
+        "walk": (Drift(), WalkForward(**{**SMALL, "embargo": 1}), features, bars, 0),
+        "features": (Drift(), walk, FeatureSet(indicators=[]).build(bars), bars, 0),
+        "bars": (Drift(), walk, features, Bars.from_frame(market(seed=8)), 0),
+    }[changed]
+    assert runner.fit_key(*other) != key
+    assert runner.fit_key(Drift(), WalkForward(**SMALL), FEATURES.build(bars), bars, 0) == key
+
+
+def test_forecaster_given_to_a_run_stays_unfitted(bars, features):
+    model = Drift()
+    WalkForward(**SMALL).run("drift", model, features, bars)
+    assert model.state() == {}
+
+
+def test_failing_fit_raises_and_leaves_no_fold(tmp_path, bars, features):
+    with pytest.raises(FitError, match="no luck"):
+        WalkForward(**SMALL).run("spy", Spy(fail=True), features, bars, checkpoint=tmp_path)
+    assert not list(tmp_path.rglob("*.parquet"))
+
+
+def test_progress_counts_the_folds(bars, features):
+    class Listener:
+        def __init__(self):
+            self.totals, self.steps = {}, {}
+
+        def begin(self, task, total):
+            self.totals[task] = total
+
+        def advance(self, task, steps=1):
+            self.steps[task] = self.steps.get(task, 0) + steps
+
+        def note(self, message):
+            pass
+
+    listener = Listener()
+    found = WalkForward(**SMALL).run("spy", Spy(), features, bars, progress=listener)
+    assert listener.totals == listener.steps == {"spy (seed 0)": found.frame["fold"].nunique()}
+
+
+def test_run_is_valid_forecasts_of_that_model_and_seed(bars, features):
+    found = WalkForward(**SMALL, horizon=2).run("mine", Drift(), features, bars, seed=3)
+    assert isinstance(found, Forecasts)
+    assert found.models == ("mine",)
+    assert found.seeds("mine") == (3,)
+    assert set(found.frame["horizon"]) == {2}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"min_train": 5000}, r"too short a history: the first forecast needs .* there are 700"),
+        ({"lookback": 2000}, "too short a history for the windows"),
+        ({**SMALL, "start": "2010-03-01"}, "start on .* or later"),
+        ({**SMALL, "start": "2030-01-01"}, "after the last bar"),
+        ({**SMALL, "start": "2011-06-01", "end": "2011-06-01", "lookback": 4, "embargo": 300}, "short"),
+        ({**SMALL, "end": "2010-02-01"}, "nothing to forecast"),
+    ],
+)
+def test_run_without_enough_history_says_what_is_needed(bars, features, settings, message):
+    with pytest.raises(DataError, match=message):
+        WalkForward(**settings).run("spy", Spy(), features, bars)
+
+
+def test_start_that_the_message_proposes_is_accepted(bars, features):
+    with pytest.raises(DataError) as caught:
+        WalkForward(**SMALL, start="2010-03-01").run("spy", Spy(), features, bars)
+    proposed = str(caught.value).split("start on ")[1].split(" ")[0]
+    found = WalkForward(**SMALL, start=proposed).run("spy", Spy(), features, bars).frame
+    assert str(found["session"].min().date()) == proposed
+    assert (
+        found["session"].min()
+        == WalkForward(**SMALL).run("spy", Spy(), features, bars).frame["session"].min()
+    )
+
+
+def test_features_of_other_bars_raise(bars, market):
+    other = FEATURES.build(Bars.from_frame(market(rows=500)))
+    with pytest.raises(DataError, match="do not belong"):
+        WalkForward(**SMALL).run("spy", Spy(), other, bars)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"train": 100, "min_train": 200}, "below min_train"),
+        ({"start": "2020-01-01", "end": "2019-01-01"}, "before they start"),
+        ({"refit_evry": 5}, "did you mean 'refit_every'"),
+    ],
+)
+def test_settings_that_contradict_themselves_are_config_errors(table, message):
+    with pytest.raises(ConfigError, match=message):
+        WalkForward.parse(table, "[walk_forward]")

@@ -1,0 +1,253 @@
+"""The real yfinance against a local server that answers as Yahoo does."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from replay import serve
+
+from qushi.core import SourceError
+from qushi.market.sources.yahoo import Yahoo
+
+yfinance = pytest.importorskip("yfinance")
+
+# A 2:1 split on the 4th, a dividend on the 8th; Close is divided by the split, Adj Close by both.
+DAYS = ["2024-01-02", "2024-01-03", "2024-01-04", "2024-01-05", "2024-01-08"]
+CLOSE = [50.0, 51.0, 52.0, 51.5, 51.0]
+DIVIDEND = 1.0
+SPLIT_DAY, DIVIDEND_DAY = "2024-01-04", "2024-01-08"
+TRADED = [100.0, 102.0, 52.0, 51.5, 51.0]
+
+
+def chart(symbol="AAPL", zone="America/New_York", opening="09:30", days=DAYS, close=CLOSE, **changes):
+    """A body of the v8 chart endpoint."""
+    stamps = [int(pd.Timestamp(f"{d} {opening}", tz=zone).timestamp()) for d in days]
+    share = 1 - DIVIDEND / 51.5
+    adjusted = [c if d >= DIVIDEND_DAY else c * share for d, c in zip(days, close, strict=True)]
+    when = dict(zip(days, stamps, strict=True))
+    quote = {
+        "open": [c - 0.5 for c in close],
+        "high": [c + 1 for c in close],
+        "low": [c - 1 for c in close],
+        "close": list(close),
+        "volume": [1000 * (i + 1) for i in range(len(close))],
+    }
+    result = {
+        "meta": {
+            "currency": "USD",
+            "symbol": symbol,
+            "exchangeName": "NMS",
+            "instrumentType": "EQUITY",
+            "firstTradeDate": stamps[0],
+            "gmtoffset": -18000,
+            "timezone": "EST",
+            "exchangeTimezoneName": zone,
+            "priceHint": 2,
+            "dataGranularity": "1d",
+            "range": "",
+            "validRanges": ["1d", "5d", "1mo", "1y", "max"],
+            "currentTradingPeriod": {
+                period: {"timezone": "EST", "start": stamps[-1], "end": stamps[-1] + 3600, "gmtoffset": -18000}
+                for period in ("pre", "regular", "post")
+            },
+        },
+        "timestamp": stamps,
+        "events": {},
+        "indicators": {"quote": [quote], "adjclose": [{"adjclose": adjusted}]},
+    }
+    if DIVIDEND_DAY in when:
+        result["events"]["dividends"] = {
+            str(when[DIVIDEND_DAY]): {"amount": DIVIDEND, "date": when[DIVIDEND_DAY]}
+        }
+    if SPLIT_DAY in when:
+        result["events"]["splits"] = {
+            str(when[SPLIT_DAY]): {
+                "date": when[SPLIT_DAY], "numerator": 2.0, "denominator": 1.0, "splitRatio": "2:1",
+            }
+        }
+    result.update(changes)
+    return {"chart": {"result": [result], "error": None}}
+
+
+UNKNOWN = {
+    "chart": {
+        "result": None,
+        "error": {"code": "Not Found", "description": "No data found, symbol may be delisted"},
+    }
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_cache(tmp_path_factory):
+    yfinance.set_tz_cache_location(str(tmp_path_factory.mktemp("yfinance")))
+
+
+@pytest.fixture
+def yahoo(monkeypatch, at):
+    """A server whose `answer` a test may swap; every request of yfinance goes there."""
+    from yfinance import _http, cache, data
+
+    at("2024-01-10 12:00")
+
+    def answer(path, query):
+        if path.startswith("/v8/finance/chart/"):
+            return 200, json.dumps(chart(path.rpartition("/")[2]))
+        return 200, "crumb"
+
+    class NoZoneKnown:
+        def lookup(self, _key):
+            return None
+
+        def store(self, _key, _value):
+            return None
+
+    with serve(answer) as replay:
+        session = type(_http.new_session())
+        send = session.request
+
+        def local(self, method, url, *args, **kwargs):
+            return send(self, method, replay.local(url), *args, **kwargs)
+
+        monkeypatch.setattr(session, "request", local)
+        monkeypatch.setattr(cache, "get_tz_cache", NoZoneKnown)
+        monkeypatch.setattr(data.SingletonMeta, "_instances", {})
+        yield replay
+
+
+def source(**settings):
+    return Yahoo(**{"pause": 0, "first_wait": 0, **settings})
+
+
+def charts(replay):
+    return [(path.rpartition("/")[2], q) for path, q in replay.asked if "/chart/" in path]
+
+
+def test_yahoo_raw_prices_are_as_traded(yahoo):
+    bars = source().fetch("AAPL", "2024-01-01", "2024-01-09")
+    frame = bars.one("AAPL")
+    assert (bars.adjustment, bars.calendar) == ("raw", "XNYS")
+    assert [str(s.date()) for s in bars.sessions] == DAYS
+    np.testing.assert_allclose(frame["close"], TRADED)
+    np.testing.assert_allclose(frame["volume"], [500, 1000, 3000, 4000, 5000])
+
+
+def test_yahoo_factor_undoes_split_and_dividend(yahoo):
+    bars = source().fetch("AAPL")
+    change = bars.adjusted("close")["AAPL"].pct_change().to_numpy()[1:]
+    # Total return by hand: the split changes nothing, the dividend is reinvested at the last close.
+    by_hand = [51 / 50 - 1, 52 / 51 - 1, 51.5 / 52 - 1, 51.0 / (51.5 - DIVIDEND) - 1]
+    np.testing.assert_allclose(change, by_hand, rtol=1e-9)
+    assert bars.one("AAPL")["factor"].iloc[0] == 1
+
+
+def test_yahoo_end_before_a_split_still_knows_of_it(yahoo):
+    early = source().fetch("AAPL", "2024-01-02", "2024-01-03").one("AAPL")
+    np.testing.assert_allclose(early["close"], TRADED[:2])
+    np.testing.assert_allclose(early["factor"], [1.0, 1.0])
+
+
+def test_yahoo_adjusted_prices_are_marked(yahoo):
+    bars = source(adjust="adjusted").fetch("AAPL")
+    raw = source().fetch("AAPL")
+    assert bars.adjustment == "adjusted"
+    np.testing.assert_allclose(
+        bars.adjusted("open")["AAPL"].pct_change().dropna(),
+        raw.adjusted("open")["AAPL"].pct_change().dropna(),
+    )
+    assert bars.one("AAPL")["close"].iloc[-1] == CLOSE[-1]
+
+
+def test_yahoo_class_of_share_is_asked_with_a_dash(yahoo):
+    assert source().fetch("BRK.B").symbols == ("BRK.B",)
+    assert {symbol for symbol, _ in charts(yahoo)} == {"BRK-B"}
+
+
+def test_yahoo_shanghai_is_asked_as_ss(yahoo):
+    yahoo.answer = lambda path, query: (200, json.dumps(chart("600519.SS", "Asia/Shanghai")))
+    bars = source().fetch("600519.SH")
+    assert bars.calendar == "XSHG"
+    assert {symbol for symbol, _ in charts(yahoo)} == {"600519.SS"}
+
+
+def test_yahoo_taiwan_sessions_are_local_days(yahoo):
+    yahoo.answer = lambda path, query: (200, json.dumps(chart("0050.TW", "Asia/Taipei", "09:00")))
+    bars = source().fetch("0050.TW")
+    assert bars.calendar == "XTAI"
+    assert [str(s.date()) for s in bars.sessions] == DAYS
+
+
+def test_yahoo_weekend_row_is_dropped_with_a_note(yahoo):
+    days = [*DAYS[:4], "2024-01-06", DAYS[4]]
+    body = chart(days=days, close=[*CLOSE[:4], 51.2, CLOSE[4]])
+    yahoo.answer = lambda path, query: (200, json.dumps(body))
+    polite = source()
+    assert len(polite.fetch("AAPL")) == len(DAYS)
+    assert "not a session of XNYS" in polite.take_notes()[0]
+
+
+def test_yahoo_row_without_prices_is_dropped_with_a_note(yahoo):
+    body = chart()
+    for column in ("open", "high", "low", "close"):
+        body["chart"]["result"][0]["indicators"]["quote"][0][column][4] = None
+    body["chart"]["result"][0]["indicators"]["adjclose"][0]["adjclose"][4] = None
+    yahoo.answer = lambda path, query: (200, json.dumps(body))
+    polite = source()
+    assert len(polite.fetch("AAPL")) == len(DAYS) - 1
+    assert "without any price" in polite.take_notes()[0]
+
+
+def test_yahoo_running_session_is_left_out(yahoo, at):
+    at("2024-01-08 20:59")  # 15:59 in New York
+    assert str(source().fetch("AAPL").sessions[-1].date()) == "2024-01-05"
+    at("2024-01-08 21:31")
+    assert str(source().fetch("AAPL").sessions[-1].date()) == "2024-01-08"
+
+
+def test_yahoo_unknown_symbol_is_an_error_not_an_empty_frame(yahoo):
+    yahoo.answer = lambda path, query: (404, json.dumps(UNKNOWN))
+    with pytest.raises(SourceError, match="NOSUCH"):
+        source().fetch("NOSUCH", "2024-01-01")
+
+
+def test_yahoo_no_rows_in_the_answer_is_an_error(yahoo):
+    body = chart(days=[], close=[]) if False else chart()
+    result = body["chart"]["result"][0]
+    result.pop("timestamp")
+    result["indicators"] = {"quote": [{}], "adjclose": [{}]}
+    yahoo.answer = lambda path, query: (200, json.dumps(body))
+    with pytest.raises(SourceError, match="AAPL"):
+        source().fetch("AAPL", "2024-01-01")
+
+
+def test_yahoo_error_page_then_answer_is_retried(yahoo):
+    good, failures = yahoo.answer, iter(range(4))
+
+    def flaky(path, query):
+        if "/chart/" in path and next(failures, None) is not None:
+            return 500, "<html>Internal Server Error</html>"
+        return good(path, query)
+
+    yahoo.answer = flaky
+    assert len(source(attempts=6).fetch("AAPL", "2024-01-01")) == len(DAYS)
+
+
+def test_yahoo_rate_limit_for_ever_names_symbol_and_tries(yahoo):
+    yahoo.answer = lambda path, query: (429, "Too Many Requests")
+    with pytest.raises(SourceError, match=r"AAPL.*after 2 tries.*[Rr]ate"):
+        source(attempts=2).fetch("AAPL", "2024-01-01")
+
+
+def test_yahoo_changed_column_is_named(yahoo, monkeypatch):
+    real = yfinance.Ticker.history
+    monkeypatch.setattr(
+        yfinance.Ticker, "history", lambda self, **k: real(self, **k).rename(columns={"Close": "Last"})
+    )
+    with pytest.raises(SourceError, match=r"lacks 'Close'.*Last"):
+        source().fetch("AAPL")
+
+
+def test_yahoo_leaves_yfinance_settings_as_they_were(yahoo):
+    before = yfinance.config.debug.hide_exceptions
+    source().fetch("AAPL")
+    assert yfinance.config.debug.hide_exceptions == before
