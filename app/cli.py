@@ -78,7 +78,8 @@ def _run(path: Path, json: bool, store: Path | None, runs: Path | None) -> None:
         emit_table(finished.quality_table(), as_json=False)
     if not finished.outcome.performance.empty:
         emit_table(finished.returns_table(), as_json=False)
-    show_path("report", finished.folder / "report.html")
+    if finished.folder is not None:
+        show_path("report", finished.folder / "report.html")
 
 
 @app.command()

@@ -106,12 +106,17 @@ def _update(
     with ConsoleProgress(quiet=json) as progress:
         report = workspace(store).bars.update(name, source, symbols, start, end, progress)
     if json:
-        emit({"added": dict(report.added), "failed": dict(report.failed)})
+        emit({"updates": [vars(u) for u in report.updates], "notes": list(report.notes)})
     else:
-        for symbol, count in report.added.items():
-            typer.echo(f"{symbol}: {count} new sessions")
-        for symbol, reason in report.failed.items():
-            complain(f"{symbol}: {reason}")
+        for update in report.updates:
+            if update.outcome != "failed":
+                added = f", {update.added} new sessions" if update.added else ""
+                detail = f" ({update.detail})" if update.detail else ""
+                typer.echo(f"{update.symbol}: {update.outcome}{added}{detail}")
+        for note in report.notes:
+            typer.echo(f"note: {note}")
+        for update in report.failed:
+            complain(f"{update.symbol}: {update.detail}")
     if report.failed:
         raise typer.Exit(1)
 
@@ -148,7 +153,7 @@ def check(
         bars = [sample.fetch(s) for s in symbols or sample.symbols()]
     else:
         stored = workspace(store).bars
-        wanted = symbols or [str(s) for s in stored.list().query("source == @source")["symbol"]]
+        wanted = symbols or [str(s) for s in stored.list().query("name == @source")["symbol"]]
         bars = [stored.read(source, s) for s in wanted] or [stored.read(source, "")]
     findings = [finding for one in bars for finding in check_bars(one)]
     columns = ["symbol", "session", "kind", "detail"]

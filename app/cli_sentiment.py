@@ -87,8 +87,8 @@ def evaluate(labels: Labels, model: Model, json: Json = False) -> None:
         )
         return
     typer.echo(
-        f"accuracy {found.accuracy:.1%} on {found.rows} texts, most frequent label {found.majority:.1%}, "
-        f"balanced accuracy {found.balanced_accuracy:.1%}"
+        f"accuracy {found.accuracy:.1%} on {found.rows} texts, most frequent label "
+        f"{found.majority:.1%}, balanced accuracy {found.balanced_accuracy:.1%}"
     )
     emit_table(found.per_label.rename_axis("label").reset_index(), as_json=False, digits=3)
 

@@ -6,7 +6,7 @@
     [benchmark]       symbol (and kind, settings, if it comes from elsewhere)
     [features]        [walk_forward]     [[forecasters]]  or  [forecasts] file
     [texts]           [classifier]       [panic]
-    [[strategies]]    [backtest]         [report]
+    [[strategies]]    [backtest]         [rules]            [report]
 
 Every table is the keyword arguments of one class.  A wrong key is answered with the near name and the
 line it stands on.
@@ -24,9 +24,10 @@ from pydantic import Field, model_validator
 
 from ..backtests import Broker
 from ..core import ConfigError, InputError, Settings
+from ..core.calendar import calendar_of
 from ..core.extensions import build, kinds, outside
 from ..forecasters import FeatureSet, Forecaster, WalkForward
-from ..market import BarSource
+from ..market import BarSource, rules_for
 from ..sentiment import PanicSettings, TextSource, TrainingSettings
 from ..strategies import Strategy
 
@@ -119,6 +120,8 @@ class ExperimentFile(Settings):
     panic: PanicSettings = PanicSettings()
     strategies: tuple[dict[str, Any], ...] = ()
     backtest: BacktestSettings = BacktestSettings()
+    rules: dict[str, Any] = Field(default_factory=dict)
+    """`[rules]`: commission and exceptions of the market's rules."""
     report: ReportSettings = ReportSettings()
 
 
@@ -196,6 +199,7 @@ def parse_experiment(table: Mapping[str, Any], folder: Path = Path()) -> Experim
         raise ConfigError("[bars]: the key 'symbols' is missing: this source cannot list its own")
     if settings.forecasters and settings.forecasts is not None:
         raise ConfigError("give [[forecasters]] or a [forecasts] file, not both", key="forecasts")
+    rules_for(calendar_of(symbols[0]), **settings.rules)  # a wrong key is told before anything is read
     texts = settings.texts
     if texts is not None and settings.classifier is None:
         raise ConfigError("[texts] needs a [classifier]: give 'model' or 'labels'", key="texts")

@@ -165,7 +165,7 @@ def _forecasts(
 
 
 def _window(experiment: Experiment, bars: Bars, forecasts: Forecasts | None) -> pd.DatetimeIndex:
-    """Sessions of the backtest, the same for every strategy: from the first forecast of all models on."""
+    """Sessions of the backtest, the same for every strategy: from the first one all models forecast."""
     asked = experiment.settings.backtest
     sessions = bars.sessions
     low = pd.Timestamp(asked.start) if asked.start else sessions[0]
@@ -254,7 +254,7 @@ def _backtest(
     window: pd.DatetimeIndex,
 ) -> tuple[BacktestResult, Weights | None]:
     asked = experiment.settings.backtest
-    rules = rules_for(bars.calendar)
+    rules = rules_for(bars.calendar, **experiment.settings.rules)
     start, end = window[0], window[-1]
     if isinstance(strategy, UserStrategy):
         result = backtest_class(

@@ -61,9 +61,10 @@ _TOO_GOOD_DIRECTION = Said(
     "{model} 方向准确率 {accuracy:.1%}，对日线而言好得可疑：请先排查未来函数。",
 )
 _NONE_BETTER = Said(
-    "No model predicts direction better than its base rate, {n} of them tried (smallest p-value {least:.3f}, "
-    "{needed:.3f} needed).",
-    "共试了 {n} 个模型，没有一个的方向预测显著好于基准率（最小 p 值 {least:.3f}，需小于 {needed:.3f}）。",
+    "No model predicts direction better than its base rate, {n} of them tried (smallest p-value "
+    "{least:.3f}, {needed:.3f} needed).",
+    "共试了 {n} 个模型，没有一个的方向预测显著好于基准率"
+    "（最小 p 值 {least:.3f}，需小于 {needed:.3f}）。",
 )
 
 

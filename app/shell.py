@@ -70,6 +70,7 @@ def emit_table(table: "pd.DataFrame", as_json: bool, digits: int = 4) -> None:
         return
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     drawn = Table(box=SIMPLE_HEAD, header_style="bold")
@@ -77,7 +78,7 @@ def emit_table(table: "pd.DataFrame", as_json: bool, digits: int = 4) -> None:
         right = table[name].dtype.kind in "iuf"
         drawn.add_column(str(name), justify="right" if right else "left", no_wrap=True)
     for row in table.itertuples(index=False):
-        drawn.add_row(*(_cell(value, digits) for value in row))
+        drawn.add_row(*(escape(_cell(value, digits)) for value in row))
     console = Console()
     if not console.is_terminal:
         console = Console(width=max(console.measure(drawn, options=_wide(console)).maximum, 80))

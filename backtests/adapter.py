@@ -16,7 +16,6 @@ A decision for a symbol that has no price yet waits for its first close.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import backtrader as bt
 import numpy as np
@@ -48,13 +47,11 @@ class WeightsStrategy(bt.Strategy):  # type: ignore[misc]  # Backtrader is untyp
     def next(self) -> None:
         """At a close: see what the open brought, then send what this close and the rest ask for."""
         now = len(self) - 1
+        row = self._decisions[now]
+        fresh = [int(j) for j in np.flatnonzero(~np.isnan(row))] if self._decided[now] else []
         if self._goals:
-            self._pursue(now)
-        if self._decided[now]:
-            row = self._decisions[now]
-            for column in np.flatnonzero(~np.isnan(row)):
-                self._goals.pop(int(column), None)
-                self._unpriced[int(column)] = float(row[column])
+            self._pursue(now, frozenset(fresh))
+        self._unpriced.update((column, float(row[column])) for column in fresh)
         if self._unpriced:
             self._decide()
 
@@ -74,6 +71,8 @@ class WeightsStrategy(bt.Strategy):  # type: ignore[misc]  # Backtrader is untyp
         data = self.datas[column]
         held = self.getposition(data).size
         side = "buy" if target > held else "sell"
+        if held and target and not self.broker.legal(data._name, side, abs(wanted - held), held):
+            return  # nearer than one lot
         quantity = self.broker.legal(data._name, side, abs(target - held), held)
         if quantity <= 0 and not held:
             side, quantity = "buy", wanted  # less than one lot: sent all the same, to be on record
@@ -81,21 +80,26 @@ class WeightsStrategy(bt.Strategy):  # type: ignore[misc]  # Backtrader is untyp
             order = self.buy(data, quantity) if side == "buy" else self.sell(data, quantity)
             self._goals[column] = _Goal(target, self.broker.entry(order))
 
-    def _pursue(self, now: int) -> None:
-        """Drop the goals that are reached or lost, send the others again."""
-        live = {j: g for j, g in self._goals.items() if g.sent.reason in _AGAIN or _short(g.sent)}
+    def _pursue(self, now: int, fresh: frozenset[int]) -> None:
+        """Drop the goals that are reached, lost or decided anew, send the others again."""
         sold = any(
             g.sent.side == "sell" and g.sent.decided == now - 1 and g.sent.filled > 0
             for g in self._goals.values()
         )
+        live = {
+            column: goal
+            for column, goal in self._goals.items()
+            if column not in fresh and (goal.sent.reason in _AGAIN or _short(goal.sent))
+        }
         selling = any(g.sent.side == "sell" for g in live.values())
         self._goals = {}
         for column, goal in live.items():
-            if not _short(goal.sent) or (sold and goal.sent.decided < now - 1):
+            waited = goal.sent.decided < now - 1
+            if not _short(goal.sent) or (sold and waited):
                 self._send(column, goal.shares, goal.shares)
             elif selling:
                 self._goals[column] = goal
 
 
-def _short(entry: Any) -> bool:
-    return bool(entry.side == "buy" and entry.reason == "cash")
+def _short(entry: Entry) -> bool:
+    return entry.side == "buy" and entry.reason == "cash"

@@ -29,7 +29,7 @@ class Broker(Settings):
     slippage
         Basis points (0.01 %) by which a fill is worse than the open, never beyond the bar's range.
     commission, commission_minimum
-        Share of the amount, and the least an order costs; unset means the market's own.
+        Share of the amount, and the least an order costs, instead of what the rules say.
 
     >>> Broker(cash=100_000, commission=0.0003).lots
     True
@@ -43,9 +43,9 @@ class Broker(Settings):
     commission_minimum: float | None = Field(default=None, ge=0)
 
     def rules(self, calendar: str, given: "MarketRules | None" = None) -> "MarketRules":
-        """The market's rules with this broker's commission; `given` rules stand as they are.
+        """The market's rules, or those `given`, with this broker's own commission where it has one.
 
-        Raises `ConfigError` where both say what the commission is, or `given` is another market's.
+        Raises `ConfigError` where `given` are another market's.
         """
         from ..market import rules_for
 
@@ -53,16 +53,13 @@ class Broker(Settings):
         asked = {key: value for key, value in own.items() if value is not None}
         if given is None:
             return rules_for(calendar, **asked)
-        if asked:
-            raise ConfigError(
-                f"{min(asked)} is set in Broker and the rules are given: say it in one place"
-            )
         if given.calendar != calendar:
             raise ConfigError(f"rules of {given.calendar} were given for bars of {calendar}")
-        return given
+        return given.model_copy(update=asked) if asked else given
 
 
 DEFAULT_BROKER = Broker()
+_ACCOUNT = {"cash", "prices", "lots", "slippage"}  # the commission is recorded with the rules
 
 
 def conditions_of(
@@ -80,7 +77,7 @@ def conditions_of(
         "window": [f"{sessions[0]:%Y-%m-%d}", f"{sessions[-1]:%Y-%m-%d}"],
         "decided": "close",
         "filled": "next open",
-        "broker": broker.model_dump(mode="json", exclude={"commission", "commission_minimum"}),
+        "broker": broker.model_dump(mode="json", include=_ACCOUNT),
         "rules": {"kind": type(rules).__name__, **rules.model_dump(mode="json")},
         "engine": f"backtrader {backtrader.__version__}",
         **dict(extra or {}),

@@ -75,6 +75,8 @@ class Texts:
                 table[name] = pd.Series(pd.NaT, index=table.index).dt.tz_localize("UTC")
             elif isinstance(table[name].dtype, pd.DatetimeTZDtype):
                 table[name] = table[name].dt.tz_convert("UTC").astype("datetime64[ns, UTC]")
+            else:
+                raise DataError(f"{name!r} must carry a zone, received {table[name].dtype}")
         for name, default in (("source", ""), ("symbol", None), ("title", ""), ("weight", 1.0)):
             if name not in table.columns:
                 table[name] = default

@@ -56,7 +56,9 @@ def payload(inputs: ReportInput) -> dict[str, Any]:
         "adjustment": bars.adjustment,
         "symbols": {s: _candles(bars, s, calendar) for s in drawn},
         "strategies": names,
-        "equity": {r.name: _curve(r.equity["equity"] / r.initial_cash, calendar) for r in inputs.results},
+        "equity": {
+            r.name: _curve(r.equity["equity"] / r.initial_cash, calendar) for r in inputs.results
+        },
         "trades": {r.name: _trades(r, drawn, calendar) for r in inputs.results},
         "benchmark": _benchmark(inputs, calendar),
         "panic": {} if inputs.panic is None else _panic(inputs.panic, drawn, calendar),
@@ -74,7 +76,8 @@ def _drawn_bars(inputs: ReportInput) -> tuple[Bars, tuple[str, ...]]:
     traded = pd.concat(fills).value_counts() if fills else pd.Series(dtype=int)
     order = sorted(bars.symbols, key=lambda s: (-int(traded.get(s, 0)), s))
     sizes = bars.frame.groupby(level="symbol", sort=False).size()
-    kept, total = [], 0
+    kept: list[str] = []
+    total = 0
     for symbol in order:
         total += int(sizes[symbol])
         if kept and total > _MOST_CANDLES:
@@ -104,7 +107,7 @@ def _rounded(values: pd.Series | np.ndarray, digits: int) -> list[float | int | 
 def _candles(bars: Bars, symbol: str, calendar: pd.DatetimeIndex) -> dict[str, Any]:
     one = bars.one(symbol)
     at = calendar.searchsorted(one.index)
-    digits = max(2, 4 - int(math.floor(math.log10(float(one["close"].median())))) - 1)
+    digits = max(2, 3 - math.floor(math.log10(float(one["close"].median()))))
     factor = one["factor"].to_numpy(dtype=float)
     change = np.flatnonzero(np.diff(factor, prepend=np.nan) != 0)
     scale = max(0, int(math.log10(max(float(one["volume"].max()), 1.0))) - 3)
@@ -130,7 +133,7 @@ def _runs(at: np.ndarray) -> list[list[int]]:
 def _curve(values: pd.Series, calendar: pd.DatetimeIndex) -> dict[str, Any]:
     start = int(calendar.searchsorted(values.index[0]))
     end = int(calendar.searchsorted(values.index[-1]))
-    return {"start": start, "v": _rounded(values.reindex(calendar[start : end + 1]), 4)}
+    return {"start": start, "v": _rounded(values.reindex(calendar[start : end + 1]), 5)}
 
 
 def _trades(

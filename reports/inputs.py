@@ -1,12 +1,13 @@
 """What a report is made of."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import pandas as pd
 
 from ..core import BacktestResult, Bars, DataError, Forecasts, PanicIndex
+from ..core.notes import Said
 
 Language = Literal["en", "zh"]
 
@@ -29,10 +30,15 @@ class ReportInput:
         Backtests, and their figures: index = `result.name`, columns as `performance()` gives them.
     panic, classifier
         The index (or None) and plain facts about the classifier behind it (may be empty).
-    failures
-        (what, why) of everything that was asked for and could not be done.
-    warnings
-        Plain sentences, shown first.
+    failures, warnings
+        (what, why) of everything that was asked for and could not be done; plain sentences in both
+        languages, shown first.
+    alignment
+        `scope, audience, n, same_session, last_three, next_session`: correlations of the panic index
+        with returns (may be empty).
+    classifier_check
+        `symbol, texts, accuracy, majority, balanced_accuracy`: the classifier on texts labelled by hand
+        (may be empty).
     facts
         Provenance: versions, seeds, durations, hashes, fit windows.
     tear_sheets
@@ -55,10 +61,12 @@ class ReportInput:
     panic: PanicIndex | None
     classifier: Mapping[str, Any]
     failures: tuple[tuple[str, str], ...]
-    warnings: tuple[str, ...]
+    warnings: tuple[Said, ...]
     facts: Mapping[str, str]
     tear_sheets: Mapping[str, str]
     language: Language = "en"
+    alignment: pd.DataFrame = field(default_factory=pd.DataFrame)
+    classifier_check: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def __post_init__(self) -> None:
         names = [result.name for result in self.results]

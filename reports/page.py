@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from ..core.calendar import PER_YEAR
-from . import tables
+from ..core.notes import Said
+from . import summary, tables
 from .charts import RED_UP, payload
 from .files import write_whole
 from .font import font_face
 from .inputs import ReportInput
-from .words import COLUMNS, Said, both
+from .words import both
 
 _ASSETS = Path(__file__).parent / "assets"
 _SCRIPT = "lightweight-charts-5.2.1.js"
@@ -69,16 +70,19 @@ def _context(inputs: ReportInput) -> dict[str, Any]:
         "symbols_left": max(0, len(symbols) - 12),
         "per_year": per_year,
         "red_up": inputs.bars.calendar in RED_UP,
-        "short": tables.in_short(inputs),
+        "short": summary.in_short(inputs),
         "strategies": tables.strategies(inputs) if inputs.results else None,
         "unlike": len({r.conditions_hash for r in inputs.results}) > 1,
         "quality": tables.quality(inputs),
         "refusals": tables.refusals(inputs),
         "data_table": tables.data(inputs),
         "fits": tables.fits(inputs),
-        "drawn_note": both("drawn_some", drawn=drawn, all=len(symbols)) if drawn < len(symbols) else None,
+        "alignment": tables.alignment(inputs),
+        "classifier_check": tables.classifier_check(inputs),
+        "drawn_note": both("drawn_some", drawn=drawn, all=len(symbols))
+        if drawn < len(symbols)
+        else None,
         "has_panic": bool(data["panic"]),
-        "measures": COLUMNS,
         "css": _asset("report.css"),
         "library": _asset(_SCRIPT).replace("</script", "<\\/script"),
         "script": _asset("report.js"),

@@ -12,14 +12,9 @@ calendar's sessions a year (`core.calendar.PER_YEAR`), CAGR over n / sessions-a-
 
 import html
 import re
-import tempfile
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -28,10 +23,10 @@ from ..core import BacktestResult, DataError
 from ..core.calendar import PER_YEAR
 from ..core.errors import near_names
 from .files import write_whole
-from .font import FAMILY, PATH, font_face
+from .font import font_face
+from .quantstats_page import draw
 
 _ASSETS = Path(__file__).parent / "assets"
-_DRAWING = threading.Lock()  # pyplot and the patches below are global to the process
 
 
 @dataclass(frozen=True)
@@ -86,7 +81,7 @@ def write_tear_sheet(
     reason = _nothing_to_show(returns, result)
     if reason is not None:
         return write_whole(_empty_page(title, reason, returns), path)
-    page = _draw(returns, beside, result.name, PER_YEAR[calendar])
+    page = draw(returns, beside, result.name, PER_YEAR[calendar])
     return write_whole(_finish(page, title, returns, beside, PER_YEAR[calendar], shortened), path)
 
 
@@ -199,120 +194,6 @@ def _empty_page(title: str, reason: tuple[str, str], returns: pd.Series) -> str:
     )
 
 
-def _draw(returns: pd.Series, benchmark: pd.Series | None, name: str, per_year: int) -> str:
-    """The page as QuantStats writes it into our frame."""
-    with _DRAWING, _style(), _no_guessing(), tempfile.TemporaryDirectory() as folder:
-        from quantstats import reports
-
-        target = Path(folder) / "page.html"
-        reports.html(
-            returns.copy(),
-            None if benchmark is None else benchmark.copy(),
-            rf=0.0,
-            title="",
-            output=str(target),
-            periods_per_year=per_year,
-            template_path=str(_ASSETS / "tear_sheet.html"),
-            match_dates=False,  # True would cut leading flat days
-            strategy_title=_label(name, "Strategy"),
-            benchmark_title=None if benchmark is None else _label(str(benchmark.name), "Benchmark"),
-            figfmt="svg",
-        )
-        return target.read_text(encoding="utf-8")
-
-
-def _label(name: str, otherwise: str) -> str:
-    """A name that may go unescaped into tables and charts: QuantStats escapes none of them."""
-    plain = re.sub(r"[<>&{}$\\\"'\s]+", " ", name).strip()
-    return (plain if len(plain) <= 40 else plain[:39] + "…") or otherwise
-
-
-@contextmanager
-def _style() -> Iterator[None]:
-    """QuantStats' look in our font; afterwards Matplotlib is as it was.
-
-    Importing QuantStats changes the global style, and its titles ask for Arial by name: for the time
-    of the drawing "Arial" *is* the font we bring, so a page looks the same on every machine and a
-    Chinese strategy name is drawn.
-    """
-    import matplotlib as mpl
-    from matplotlib import font_manager, pyplot
-
-    manager = font_manager.fontManager
-    fonts = list(manager.ttflist)
-    figures = set(pyplot.get_fignums())
-    with mpl.rc_context():
-        import seaborn
-        from quantstats import reports as _reports  # noqa: F401  (the import sets the style)
-
-        mpl.rcdefaults()
-        seaborn.set_theme(
-            font=FAMILY,
-            font_scale=1.1,
-            rc={
-                "axes.facecolor": "none",
-                "figure.facecolor": "none",
-                "savefig.facecolor": "none",
-                "grid.color": "#dddddd",
-                "grid.linewidth": 0.5,
-                "text.color": "#333333",
-                "xtick.color": "#666666",
-                "ytick.color": "#666666",
-                "axes.unicode_minus": False,
-                "svg.hashsalt": "qushi",  # equal figures, equal bytes
-                "svg.fonttype": "path",
-            },
-        )
-        try:
-            manager.ttflist = [f for f in fonts if f.name != "Arial"] + [
-                font_manager.FontEntry(fname=str(PATH), name=family, weight=weight)
-                for family in (FAMILY, "Arial")
-                for weight in (400, 700)
-            ]
-            manager._findfont_cached.cache_clear()
-            yield
-        finally:
-            manager.ttflist = fonts
-            manager._findfont_cached.cache_clear()
-            for number in set(pyplot.get_fignums()) - figures:
-                pyplot.close(number)
-
-
-@contextmanager
-def _no_guessing() -> Iterator[None]:
-    """Take every series for what it is: returns.  And silence known, harmless warnings only.
-
-    QuantStats asks of each series, and of each slice of it, whether it looks like prices.  Ours are
-    checked returns on zone-naive sessions, for which its preparation is the identity.
-    """
-    import warnings
-
-    from quantstats import utils
-
-    def as_given(data: Any, rf: float = 0.0, nperiods: int | None = None, apply_rf: bool = True) -> Any:
-        return data.copy()
-
-    def always_returns(data: Any) -> Any:
-        if isinstance(data, pd.DataFrame):
-            return pd.Series(True, index=data.columns)
-        return True
-
-    with ExitStack() as stack:
-        stack.enter_context(mock.patch.object(utils, "_prepare_returns", as_given))
-        stack.enter_context(mock.patch.object(utils, "_looks_like_returns", always_returns))
-        stack.enter_context(warnings.catch_warnings())
-        # seaborn calls Matplotlib by names that Matplotlib 3.11 renames: nothing of ours.
-        warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"seaborn\..*")
-        warnings.filterwarnings("ignore", category=PendingDeprecationWarning, module=r"seaborn\..*")
-        # Windows shorter than a statistic needs: the page shows "-" or NaN there, which says it.
-        for module in (r"numpy\..*", r"scipy\..*", r"quantstats\..*"):
-            warnings.filterwarnings("ignore", category=RuntimeWarning, module=module)
-        # A benchmark that stands still has no beta and no winning days: shown as "-".
-        warnings.filterwarnings("ignore", message="Beta is zero", category=UserWarning)
-        warnings.filterwarnings("ignore", message="No non-zero returns found", category=UserWarning)
-        yield
-
-
 def _finish(
     page: str,
     title: str,
@@ -341,6 +222,9 @@ def _finish(
 
 def _slim(page: str) -> str:
     """Drop what an SVG inside a page does not need; coordinates to a hundredth of a point."""
+    page = page.replace(
+        "\ufe6a", " %"
+    )  # QuantStats writes CAGR with a small percent sign few fonts have
     page = re.sub(r"<\?xml.*?\?>|<!DOCTYPE svg.*?>|<metadata>.*?</metadata>", "", page, flags=re.DOTALL)
     return re.sub(r' d="[^"]*"', lambda m: re.sub(r"(\.\d\d)\d+", r"\1", m.group()), page)
 

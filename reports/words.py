@@ -4,20 +4,7 @@ Data, not code: a label is looked up by its key and both languages are written i
 button shows one of them.  The reader needs no second file and no script for it.
 """
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Said:
-    """One thing said in both languages."""
-
-    en: str
-    zh: str
-
-    def fill(self, **values: object) -> "Said":
-        """Both languages with the placeholders filled in."""
-        return Said(self.en.format(**values), self.zh.format(**values))
-
+from ..core.notes import Said
 
 WORDS: dict[str, Said] = {
     # the frame
@@ -41,9 +28,7 @@ WORDS: dict[str, Said] = {
     "config": Said("The whole experiment file", "完整的实验配置"),
     "measures": Said("What each column means", "各列含义"),
     "tear_sheet": Said("tear sheet", "详表"),
-    "tear_sheet_head": Said("Tear sheet", "详表"),
     "sort": Said("Click a heading to sort.", "点击表头可排序。"),
-    "none": Said("None.", "无。"),
     "provenance": Said("Where this comes from", "来源与版本"),
     "classifier": Said("The text classifier", "文本分类器"),
     "colophon": Said(
@@ -54,7 +39,8 @@ WORDS: dict[str, Said] = {
         "字体：Noto Sans CJK SC 子集，SIL OFL 1.1 许可。本页是单个文件，不向任何主机请求任何内容。",
     ),
     "colophon_risk": Said(
-        "A backtest says what rules would have earned under the stated assumptions. It is no forecast and no advice.",
+        "A backtest says what rules would have earned under the stated assumptions. "
+        "It is no forecast and no advice.",
         "回测只说明在所述假设下这些规则本会得到什么，既不是预测，也不是投资建议。",
     ),
     # in short
@@ -68,7 +54,8 @@ WORDS: dict[str, Said] = {
         "策略 {name} 扣除费用后收益 {total}；基准 {benchmark} 不计费用收益 {base}。",
     ),
     "short_beat": Said(
-        "{k} of {n} strategies earned more than the benchmark. The best of several is best partly by luck.",
+        "{k} of {n} strategies earned more than the benchmark. "
+        "The best of several is best partly by luck.",
         "{n} 个策略中有 {k} 个收益高于基准。多中选优，其优有一部分是运气。",
     ),
     "short_direction": Said(
@@ -88,8 +75,8 @@ WORDS: dict[str, Said] = {
     # sections
     "strategies": Said("Strategies by return", "策略收益排名"),
     "strategies_note": Said(
-        "Over {first} to {last}, after costs, orders filled at the next open. Annualised with {per_year} "
-        "sessions a year, risk-free rate 0; CAGR counts n/{per_year} years.",
+        "Over {first} to {last}, after costs, orders filled at the next open. Annualised with "
+        "{per_year} sessions a year, risk-free rate 0; CAGR counts n/{per_year} years.",
         "区间 {first} 至 {last}，已扣费用，委托于下一交易日开盘成交。按每年 {per_year} 个交易日年化，"
         "无风险利率为 0；年化收益按 n/{per_year} 年计算。",
     ),
@@ -126,8 +113,8 @@ WORDS: dict[str, Said] = {
     ),
     "quality": Said("Forecast quality", "预测质量"),
     "quality_note": Said(
-        "Out of sample. An accuracy means nothing without the base rate beside it: the share that always "
-        "calling the more frequent direction would get. Below it is marked.",
+        "Out of sample. An accuracy means nothing without the base rate beside it: the share that "
+        "always calling the more frequent direction would get. Below it is marked.",
         "均为样本外。准确率须与基准率（始终预测更常见方向所得）并看才有意义；低于基准率者已标出。",
     ),
     "no_forecasts": Said("No model was asked for forecasts.", "没有要求任何模型作预测。"),
@@ -148,7 +135,19 @@ WORDS: dict[str, Said] = {
         "Each fold was fitted on sessions that end, labels included, at or before its first forecast.",
         "每一折的训练数据（含标签）都不晚于其第一个预测。",
     ),
+    "alignment": Said("Panic and returns", "恐慌指数与收益率"),
+    "alignment_note": Said(
+        "Correlations. Moving with the market today is what an index read rightly does; only the last "
+        "column could be traded on, and near 0 is what to expect of it.",
+        "相关系数。与当日市场同向变动是解读正确的指数应有之义；只有最后一列可供交易，其值通常接近 0。",
+    ),
+    "check_note": Said(
+        "On texts labelled by hand, none of them used in training, beside always saying the most "
+        "frequent class.",
+        "在未用于训练的人工标注文本上的表现，与始终预测最常见类别并列。",
+    ),
     # row marks
+    "below_majority": Said("no better than the majority", "不优于多数类"),
     "below_base": Said("below base rate", "低于基准率"),
     "worse_last": Said("worse than last value", "劣于沿用上一个值"),
     "mark_benchmark": Said("benchmark, no costs", "基准，不计费用"),
@@ -329,6 +328,32 @@ COLUMNS: dict[str, tuple[Said, Said]] = {
     ),
     "first": (Said("First", "首个"), Said("First forecast.", "首个预测。")),
     "last": (Said("Last", "末个"), Said("Last forecast.", "末个预测。")),
+    # panic and classifier
+    "scope": (Said("Scope", "范围"), Said("A symbol, or the whole market.", "单个标的或整个市场。")),
+    "audience": (Said("Audience", "人群"), Said("Whose texts.", "文本的作者人群。")),
+    "texts": (Said("Texts", "文本数"), Said("Texts labelled by hand.", "人工标注的文本数。")),
+    "majority": (
+        Said("Majority", "多数类"),
+        Said("What always saying the most frequent class would get.", "始终预测最常见类别的准确率。"),
+    ),
+    "same_session": (
+        Said("Same session", "当日"),
+        Said(
+            "The session's bearishness without decay against the same session's return.",
+            "未衰减的当日看跌度与当日收益率的相关。",
+        ),
+    ),
+    "last_three": (
+        Said("Last three", "近三日"),
+        Said(
+            "The index against the return of the last three sessions.",
+            "指数与近三个交易日收益率的相关。",
+        ),
+    ),
+    "next_session": (
+        Said("Next session", "次日"),
+        Said("The index against the return of the next session.", "指数与下一交易日收益率的相关。"),
+    ),
     # data and fits
     "symbol": (Said("Symbol", "标的"), Said("", "")),
     "sessions": (Said("Sessions", "交易日"), Said("", "")),

@@ -8,7 +8,6 @@ Scores are kept in the archive under the text's hash and the model's fingerprint
 """
 
 import json
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,18 +17,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..core import QUIET, ConfigError, DataError, Progress, SourceError, Texts
-from ..core.hashing import hash_file, hash_json
+from ..core import QUIET, ConfigError, DataError, Progress, Texts
+from ..core.hashing import hash_json
 from ._runtime import pick_device, quiet_transformers, torch_threads
 from .archive import TextArchive
 from .identity import content_hash
 from .labels import ALIASES, LABELS
+from .loading import check_folder, content_marks, load_classifier
 
 CARD = "qushi.json"
 """What `train_classifier` writes beside the weights: data, window, accuracy, seed."""
 
-_WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
-_TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model")
 _UNDATED = (
     "the classifier's training texts are undated or unknown: it may have learned from the time that it "
     "is scored on"
@@ -78,8 +76,8 @@ class Classifier:
         """
         name = check_folder(source)
         with quiet_transformers():
-            model, tokenizer = _pretrained(name, is_folder=Path(name).is_dir())
-            content = _content(model, tokenizer)
+            model, tokenizer = load_classifier(name)
+            content = content_marks(model, tokenizer)
         card = _card(Path(name))
         outputs = output_positions(model.config.id2label, labels)
         length = _length(max_length or int(card.get("max_length", 128)), model, tokenizer)
@@ -215,49 +213,6 @@ def output_positions(
     return found.index("neg"), neutral, found.index("pos")
 
 
-def check_folder(source: str | Path) -> str:
-    """The folder or hub id that `source` names; `DataError` for a folder that is no model."""
-    folder = Path(source).expanduser()
-    text = str(source)
-    if not folder.exists():
-        looks_local = isinstance(source, Path) or text.startswith((".", "/", "~")) or text.count("/") > 1
-        if looks_local:
-            raise DataError(f"there is no model folder {str(folder)!r}")
-        return text
-    if not folder.is_dir():
-        raise DataError(f"{str(folder)!r} is a file: name the folder that holds the model")
-    for needed in (("config.json",), _WEIGHTS, _TOKENIZERS):
-        if not any((folder / name).is_file() for name in needed):
-            raise DataError(f"the folder {str(folder)!r} is no model: {needed[0]} is missing")
-    return str(folder)
-
-
-def _pretrained(name: str, *, is_folder: bool) -> tuple[Any, Any]:
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer
-
-    try:
-        model, loaded = AutoModelForSequenceClassification.from_pretrained(
-            name, output_loading_info=True
-        )
-        tokenizer = AutoTokenizer.from_pretrained(name)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        if is_folder:
-            raise DataError(
-                f"the folder {name!r} holds no model that can be loaded: {reason}"
-            ) from error
-        raise SourceError(
-            f"the model {name!r} is no folder here and cannot be had from the hub: {reason}"
-        ) from error
-    if loaded["missing_keys"]:
-        missing = sorted(loaded["missing_keys"])[0]
-        raise DataError(
-            f"the model {name!r} is not trained to classify ({missing} is missing): fine-tune it first, "
-            "with it as the base"
-        )
-    return model, tokenizer
-
-
 def _card(folder: Path) -> dict[str, Any]:
     path = folder / CARD
     if not path.is_file():
@@ -277,23 +232,3 @@ def _length(wanted: int, model: Any, tokenizer: Any) -> int:
 
 def _size(model: Any) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
-
-
-def _content(model: Any, tokenizer: Any) -> list[str]:
-    """Hashes of what decides a score, whatever the folder is called: weights, settings, tokenizer."""
-    parts = []
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        tokenizer.save_pretrained(folder / "tokenizer")
-        model.save_pretrained(folder / "model")
-        settings = json.loads((folder / "model" / "config.json").read_text(encoding="utf-8"))
-        for volatile in ("_name_or_path", "transformers_version"):
-            settings.pop(volatile, None)
-        parts.append(hash_json(settings))
-        parts += [hash_file(path) for path in sorted((folder / "model").glob("*.safetensors"))]
-        vocabulary = folder / "tokenizer" / "tokenizer.json"
-        if vocabulary.is_file():
-            parts.append(hash_file(vocabulary))
-        else:
-            parts.append(hash_json(tokenizer.get_vocab()))
-    return parts

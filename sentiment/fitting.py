@@ -18,6 +18,7 @@ from ..core import DataError, Progress, Settings, SourceError
 from ._runtime import pick_device
 from .classifier import encode
 from .labels import LABELS
+from .loading import reach
 from .scratch import build_base
 
 _TASK = "training the classifier"
@@ -211,6 +212,7 @@ def _base_with_head(base: str) -> tuple[Any, Any]:
 
     if Path(base).is_dir() and not (Path(base) / "config.json").is_file():
         raise DataError(f"the folder {base!r} is no model to fine-tune: config.json is missing")
+    reach(base)
     names = dict(enumerate(LABELS))
     try:
         tokenizer = AutoTokenizer.from_pretrained(base)

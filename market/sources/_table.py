@@ -24,7 +24,12 @@ from ._clean import OnRow, on_calendar, possible
 
 FIELDS = (*PRICES, "volume", "amount", "factor", "adjusted_close", "session", "symbol")
 _REQUIRED = ("session", *PRICES, "volume")
-_PLACES = {"symbol": r".+", "code": r"[^.\\/]+", "exchange": "sh|sz|bj|two|tw", "EXCHANGE": "SH|SZ|BJ|TWO|TW"}
+_PLACES = {
+    "symbol": r".+",
+    "code": r"[^.\\/]+",
+    "exchange": "sh|sz|bj|two|tw",
+    "EXCHANGE": "SH|SZ|BJ|TWO|TW",
+}
 _ZONED = re.compile(r"\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?\s*(?:Z|[+-]\d{2}:?\d{2})$")
 
 

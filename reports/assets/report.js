@@ -15,7 +15,7 @@
     days.push(new Date(at).toISOString().slice(0, 10));
   }
   const line = (s) => s.v.map((v, i) => (v === null ? { time: days[s.start + i] } : { time: days[s.start + i], value: v }));
-  const percent = (v, digits = 1) => (v * 100).toFixed(digits).replace("-", "\u2212") + " %";
+  const percent = (v, digits = 1) => (v * 100).toFixed(digits).replace("-", "\u2013") + " %";
 
   const PALETTE = {
     light: ["#2b5d7d", "#c26a3d", "#5b8c5a", "#8a5a8f", "#b08a2e", "#3f9190", "#a8505c", "#6a6fb0", "#7d6b55", "#4f7f3a"],
@@ -109,7 +109,7 @@
     const read = (time) => {
       for (const c of best) {
         const v = time ? c.value.get(time) : last(c);
-        c.chip.lastChild.textContent = v === undefined || v === null ? "–" : percent(v - 1);
+        c.chip.lastChild.textContent = v === undefined || v === null ? "n/a" : percent(v - 1);
       }
     };
     const restyle = () => {

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-
 from qushi.core import Bars, Weights
 from qushi.core.calendar import sessions
 
@@ -43,9 +42,7 @@ def bars_of(**symbols: dict[str, Any]) -> Bars:
 
 def weights_of(bars: Bars, **targets: list[float | None]) -> Weights:
     """Weights from lists by symbol, None for no decision."""
-    frame = pd.DataFrame(
-        {k.replace("S", "", 1) + ".SH": v for k, v in targets.items()}, dtype=float
-    )
+    frame = pd.DataFrame({k.replace("S", "", 1) + ".SH": v for k, v in targets.items()}, dtype=float)
     frame.index = bars.sessions[: len(frame)]
     return Weights(frame, "test")
 

@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-
 from qushi.backtests import Broker, backtest
 from qushi.core import BacktestResult, Bars, Weights
 from qushi.market import MarketRules, rules_for
@@ -104,7 +103,7 @@ def test_equity_equals_a_naive_loop_over_fills_and_closes(
     closes = _scaled(bars, "close").ffill()
     cash, held = broker.cash, defaultdict(float)
     rules = rules_for("XSHG")
-    by_session = {s: f for s, f in result.fills.groupby("session")}
+    by_session = dict(list(result.fills.groupby("session")))
     for session, row in result.equity.iterrows():
         for fill in by_session.get(session, result.fills.iloc[:0]).itertuples():
             sign = 1 if fill.side == "buy" else -1
@@ -158,9 +157,7 @@ def _same_up_to(one: BacktestResult, two: BacktestResult, last: pd.Timestamp) ->
 
 @given(seed=seeds)
 @settings(max_examples=30, deadline=None)
-def test_higher_costs_on_the_same_fills_never_raise_final_equity(
-    make_market: Market, seed: int
-) -> None:
+def test_higher_costs_on_the_same_fills_never_raise_final_equity(make_market: Market, seed: int) -> None:
     bars, weights = make_market(seed)
     fills = backtest(bars, weights, rules=rules_for("XSHG", commission=0.0)).fills
     finals = [
@@ -175,9 +172,7 @@ def test_higher_costs_on_the_same_fills_never_raise_final_equity(
 
 @given(seed=seeds, rate=st.sampled_from([0.0, 0.001, 0.01]))
 @settings(max_examples=30, deadline=None)
-def test_final_equity_is_trading_profit_minus_costs(
-    make_market: Market, seed: int, rate: float
-) -> None:
+def test_final_equity_is_trading_profit_minus_costs(make_market: Market, seed: int, rate: float) -> None:
     bars, weights = make_market(seed)
     rules = rules_for("XSHG", commission=rate)
     result = backtest(bars, weights, rules=rules)

@@ -1,7 +1,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-
 from qushi.core import DataError, PanicIndex
 from qushi.core.panic import COLUMNS
 
@@ -25,7 +24,7 @@ def test_one_gives_a_scope_indexed_by_session():
 
 def test_one_with_a_misspelt_scope_or_audience_offers_the_near_one():
     index = PanicIndex(frame())
-    with pytest.raises(DataError, match="did you mean '600519.SH'"):
+    with pytest.raises(DataError, match=r"did you mean '600519\.SH'"):
         index.one("600519.SZ")
     with pytest.raises(DataError, match="no audience 'public'"):
         index.one("market", "public")

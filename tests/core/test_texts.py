@@ -1,6 +1,5 @@
 import pandas as pd
 import pytest
-
 from qushi.core import DataError, Texts
 
 

@@ -115,7 +115,7 @@ def test_quality_without_any_realised_label_is_a_row_of_nan():
 
 @pytest.mark.parametrize(("horizon", "symbols"), [(1, 1), (10, 1), (1, 8)])
 def test_coin_flips_are_rarely_called_significant(horizon, symbols):
-    """Also where labels overlap or symbols move together, and the flips of a day or week are one flip."""
+    """Also where labels overlap or symbols move together: the flips of a day or week are then one."""
     random = np.random.default_rng(3)
     names = tuple(f"60000{i}.SH" for i in range(symbols))
     called = []

@@ -150,7 +150,9 @@ def test_akshare_renamed_column_is_named(eastmoney, monkeypatch):
     import akshare
 
     real = akshare.stock_zh_a_hist
-    monkeypatch.setattr(akshare, "stock_zh_a_hist", lambda **k: real(**k).rename(columns={"收盘": "收市"}))
+    monkeypatch.setattr(
+        akshare, "stock_zh_a_hist", lambda **k: real(**k).rename(columns={"收盘": "收市"})
+    )
     with pytest.raises(SourceError, match=r"lacks 'close'.*收市"):
         source().fetch("600519.SH")
 

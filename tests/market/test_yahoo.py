@@ -48,7 +48,12 @@ def chart(symbol="AAPL", zone="America/New_York", opening="09:30", days=DAYS, cl
             "range": "",
             "validRanges": ["1d", "5d", "1mo", "1y", "max"],
             "currentTradingPeriod": {
-                period: {"timezone": "EST", "start": stamps[-1], "end": stamps[-1] + 3600, "gmtoffset": -18000}
+                period: {
+                    "timezone": "EST",
+                    "start": stamps[-1],
+                    "end": stamps[-1] + 3600,
+                    "gmtoffset": -18000,
+                }
                 for period in ("pre", "regular", "post")
             },
         },
@@ -63,7 +68,10 @@ def chart(symbol="AAPL", zone="America/New_York", opening="09:30", days=DAYS, cl
     if SPLIT_DAY in when:
         result["events"]["splits"] = {
             str(when[SPLIT_DAY]): {
-                "date": when[SPLIT_DAY], "numerator": 2.0, "denominator": 1.0, "splitRatio": "2:1",
+                "date": when[SPLIT_DAY],
+                "numerator": 2.0,
+                "denominator": 1.0,
+                "splitRatio": "2:1",
             }
         }
     result.update(changes)
@@ -177,6 +185,20 @@ def test_yahoo_taiwan_sessions_are_local_days(yahoo):
     assert [str(s.date()) for s in bars.sessions] == DAYS
 
 
+def test_yahoo_wrong_zone_in_the_cache_moves_no_session(yahoo, monkeypatch):
+    from yfinance import cache
+
+    class WrongZone:
+        def lookup(self, _key):
+            return "Asia/Tokyo"
+
+        def store(self, _key, _value):
+            return None
+
+    monkeypatch.setattr(cache, "get_tz_cache", WrongZone)
+    assert [str(s.date()) for s in source().fetch("AAPL", "2024-01-01").sessions] == DAYS
+
+
 def test_yahoo_weekend_row_is_dropped_with_a_note(yahoo):
     days = [*DAYS[:4], "2024-01-06", DAYS[4]]
     body = chart(days=days, close=[*CLOSE[:4], 51.2, CLOSE[4]])
@@ -211,7 +233,7 @@ def test_yahoo_unknown_symbol_is_an_error_not_an_empty_frame(yahoo):
 
 
 def test_yahoo_no_rows_in_the_answer_is_an_error(yahoo):
-    body = chart(days=[], close=[]) if False else chart()
+    body = chart()
     result = body["chart"]["result"][0]
     result.pop("timestamp")
     result["indicators"] = {"quote": [{}], "adjclose": [{}]}

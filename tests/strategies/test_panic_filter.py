@@ -1,7 +1,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-
 from qushi.core import ConfigError, DataError
 from qushi.strategies import Signals
 from qushi.strategies.panic_filter import PanicFilter
@@ -40,9 +39,7 @@ def test_panic_filter_scale_is_linear_between_calm_and_threshold() -> None:
 def test_panic_filter_without_information_passes_the_base_through() -> None:
     signals = _signals([np.nan] * 5)
     strategy = PanicFilter(base=HOLD, mode="scale")
-    pd.testing.assert_frame_equal(
-        strategy.weights(signals).frame, strategy.base.weights(signals).frame
-    )
+    pd.testing.assert_frame_equal(strategy.weights(signals).frame, strategy.base.weights(signals).frame)
 
 
 def test_panic_filter_losing_information_returns_to_the_base() -> None:

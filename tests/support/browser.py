@@ -114,7 +114,9 @@ class Page:
             details = params["exceptionDetails"]
             self.errors.append(str(details.get("exception", {}).get("description", details["text"])))
         elif method == "Runtime.consoleAPICalled" and params["type"] in ("error", "warning", "assert"):
-            self.errors.append(" ".join(str(a.get("value", a.get("description"))) for a in params["args"]))
+            self.errors.append(
+                " ".join(str(a.get("value", a.get("description"))) for a in params["args"])
+            )
         elif method == "Log.entryAdded" and params["entry"]["level"] == "error":
             self.errors.append(f"{params['entry']['text']} {params['entry'].get('url', '')}")
         elif method == "Network.requestWillBeSent":
@@ -192,7 +194,9 @@ class Page:
     @property
     def hosts_asked(self) -> list[str]:
         """Requests that left the file."""
-        return [url for url in self.requests if not url.startswith(("file:", "data:", "blob:", "about:"))]
+        return [
+            url for url in self.requests if not url.startswith(("file:", "data:", "blob:", "about:"))
+        ]
 
 
 @contextmanager

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-
 from qushi.core import BacktestResult, Bars, Forecasts, PanicIndex
 from qushi.core.calendar import PER_YEAR, sessions
+from qushi.core.notes import Said
 from qushi.reports import ReportInput
 
 CASH = 1_000_000.0
@@ -102,7 +102,17 @@ def trade(
         if shares:
             positions.append((day, symbol, shares, close, shares * close))
         equity.append((cash, shares * close, cash + shares * close))
-    order_columns = ["order", "decided", "due", "symbol", "side", "quantity", "filled", "status", "reason"]
+    order_columns = [
+        "order",
+        "decided",
+        "due",
+        "symbol",
+        "side",
+        "quantity",
+        "filled",
+        "status",
+        "reason",
+    ]
     fill_columns = ["order", "session", "symbol", "side", "quantity", "price"]
     fill_columns += ["commission", "stamp_duty", "transfer_fee"]
     position_columns = ["session", "symbol", "quantity", "close", "value"]
@@ -255,11 +265,38 @@ def example_inputs(
         },
         failures=(("gru", "FitError: the loss became NaN in fold 3 (learning rate 0.5): lower it"),),
         warnings=(
-            "The texts are synthetic: written for this project, not by investors. 文本为合成。",
-            "Prices of a random walk: nothing here can be predicted.",
-            "top_k · sma_10 made fewer than 30 round trips: its figures are mostly chance.",
+            Said(
+                "The texts are synthetic: written for this project, not by investors.",
+                "文本为合成：为本项目撰写，并非投资者所写。",
+            ),
+            Said(
+                "Prices of a random walk: nothing here can be predicted.", "价格为随机游走：无可预测。"
+            ),
+            Said(
+                "top_k · sma_10 made few round trips: its figures are mostly chance.",
+                "top_k · sma_10 的完整交易很少：其数字多半出于偶然。",
+            ),
         ),
         facts={"qushi": "0.1.0", "python": "3.11", "seed": "0", "data": "4f1c…", "seconds": "41.7"},
+        alignment=pd.DataFrame(
+            {
+                "scope": ["market", "market"],
+                "audience": ["public", "institution"],
+                "n": [331, 120],
+                "same_session": [-0.31, -0.12],
+                "last_three": [-0.28, np.nan],
+                "next_session": [0.01, -0.03],
+            }
+        ),
+        classifier_check=pd.DataFrame(
+            {
+                "symbol": [bars.symbols[0]],
+                "texts": [400],
+                "accuracy": [0.48],
+                "majority": [0.52],
+                "balanced_accuracy": [0.41],
+            }
+        ),
         tear_sheets={r.name: f"tearsheet-{i}.html" for i, r in enumerate(results)},
         language="en",
     )

@@ -1,0 +1,77 @@
+"""What a hurried reader may rely on: a few sentences, computed, never written by hand."""
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from ..core.notes import Said
+from .cells import percent
+from .inputs import ReportInput
+from .words import both
+
+
+def in_short(inputs: ReportInput) -> tuple[Said, ...]:
+    """Three to five sentences that a hurried reader may rely on."""
+    said = _short_returns(inputs) if inputs.results else [both("short_nothing")]
+    frame = inputs.quality
+    if not frame.empty:
+        known = frame.dropna(subset=["p_value"])
+        if len(known):
+            better = (known["accuracy"] > known["base_rate"]) & (known["p_value"] < 0.05)
+            chance = f"{0.05 * len(known):.1f}".rstrip("0").rstrip(".")
+            said.append(both("short_direction", k=int(better.sum()), n=len(known), chance=chance))
+        priced = frame["relative_mae"].dropna()
+        if len(priced):
+            said.append(both("short_error", k=int((priced < 1).sum()), n=len(priced)))
+    orders = sum(len(r.orders) for r in inputs.results)
+    refused = sum(len(r.refused) for r in inputs.results)
+    if refused:
+        said.append(both("short_refused", refused=f"{refused:,}", orders=f"{orders:,}"))
+    return tuple(said)
+
+
+def _short_returns(inputs: ReportInput) -> list[Said]:
+    totals = inputs.performance["total_return"].astype(float).loc[[r.name for r in inputs.results]]
+    base = float((1 + in_window(inputs).dropna()).prod() - 1)
+    if totals.notna().sum() == 0:
+        return []
+    facts = {
+        "n": len(totals),
+        "name": totals.idxmax(),
+        "total": percent(float(totals.max())),
+        "benchmark": str(inputs.benchmark.name),
+        "base": percent(base),
+    }
+    if len(totals) == 1:
+        return [both("short_only", **facts)]
+    beat = both("short_beat", k=int((totals > base).sum()), n=len(totals))
+    return [both("short_best", **facts), beat]
+
+
+def benchmark_figures(returns: pd.Series, per_year: int) -> dict[str, float]:
+    """The benchmark's own row: simple returns over the tested window, without costs."""
+    values = returns.dropna().to_numpy(dtype=float)
+    if len(values) < 2:
+        return {}
+    wealth = np.concatenate([[1.0], np.cumprod(1 + values)])
+    deviation = float(np.std(values, ddof=1))
+    drawdown = float((wealth / np.maximum.accumulate(wealth) - 1).min())
+    cagr = float(wealth[-1] ** (per_year / len(values)) - 1)
+    downside = float(np.sqrt(np.mean(np.minimum(values, 0) ** 2)))
+    scale = math.sqrt(per_year) * float(values.mean())
+    return {
+        "total_return": float(wealth[-1] - 1),
+        "cagr": cagr,
+        "volatility": deviation * math.sqrt(per_year),
+        "sharpe": scale / deviation if deviation > 1e-12 else math.nan,
+        "sortino": scale / downside if downside > 1e-12 else math.nan,
+        "max_drawdown": drawdown,
+        "calmar": cagr / -drawdown if drawdown < 0 else math.nan,
+    }
+
+
+def in_window(inputs: ReportInput) -> pd.Series:
+    """The benchmark's returns inside the tested window."""
+    first, last = inputs.window
+    return inputs.benchmark.loc[first:last]
