@@ -86,11 +86,11 @@ def run_experiment(
     data = _fingerprints(inputs)
     settings = experiment.settings
     mark = hash_json([experiment.to_toml(), data])
+    chosen = _chosen(outcome, settings.report.tear_sheets)
     with place.run_store.create(
         experiment.name, experiment.to_toml(), mark, data=data, seeds=settings.seeds
     ) as run:
         _write_tables(run, outcome, check)
-        chosen = _chosen(outcome, settings.report.tear_sheets)
         sheets = write_sheets(chosen, outcome.benchmark, outcome.bars.calendar, run.folder, progress)
         about = {
             "name": experiment.name,
@@ -108,7 +108,7 @@ def run_experiment(
         run.write_json("about", about)
         run.record(description=settings.description, pipeline_seconds=time.monotonic() - began)
         write_page(run.folder)
-    folder = place.run_store.root / f"{experiment.name}-{mark[:8]}"
+    folder = place.run_store.show(f"{experiment.name}-{mark[:8]}").folder.resolve()
     return Finished(outcome, notes, folder, check, time.monotonic() - began)
 
 

@@ -41,6 +41,7 @@ def _woff(characters: frozenset[str]) -> bytes:
     options.flavor = "woff"
     options.hinting = False
     options.notdef_outline = True
+    options.bidi_closure = False
     options.layout_features = ["kern"]
     font = TTFont(PATH, recalcTimestamp=False)
     cutter = subset.Subsetter(options)

@@ -1,8 +1,9 @@
 """QuantStats, called so that it cannot guess, look anything up, or leave anything changed.
 
 Three things are global in it and are undone after each page: Matplotlib's style (importing QuantStats
-alone changes it, and its titles ask for Arial by name), the fonts that Matplotlib knows, and the two
-functions with which QuantStats asks of every series whether it looks like prices.
+alone changes it, and its titles ask for Arial by name), the fonts that Matplotlib knows, and three
+functions of QuantStats: the two that ask of every series whether it looks like prices, and the one that
+lists drawdowns, which overlooks a drawdown that starts in the first session and never ends (0.0.86).
 """
 
 import re
@@ -28,7 +29,7 @@ def draw(returns: pd.Series, benchmark: pd.Series | None, name: str, per_year: i
 
     Takes clean returns: float, finite, zone-naive, the benchmark on the same sessions.
     """
-    with _DRAWING, _style(), _no_guessing(), tempfile.TemporaryDirectory() as folder:
+    with _DRAWING, _style(), _settled(), tempfile.TemporaryDirectory() as folder:
         from quantstats import reports
 
         target = Path(folder) / "page.html"
@@ -122,13 +123,13 @@ def _replaced(module: ModuleType, name: str, value: object) -> Iterator[None]:
 
 
 @contextmanager
-def _no_guessing() -> Iterator[None]:
+def _settled() -> Iterator[None]:
     """Take every series for what it is: returns.  And silence known, harmless warnings only.
 
     QuantStats asks of each series, and of each slice of it, whether it looks like prices.  Ours are
     checked returns on zone-naive sessions, for which its preparation is the identity.
     """
-    from quantstats import utils
+    from quantstats import stats, utils
 
     def as_given(data: Any, rf: float = 0.0, nperiods: int | None = None, apply_rf: bool = True) -> Any:
         return data.copy()
@@ -138,9 +139,17 @@ def _no_guessing() -> Iterator[None]:
             return pd.Series(True, index=data.columns)
         return True
 
+    listed = stats.drawdown_details
+
+    def from_the_capital(drawdown: Any) -> Any:
+        before = drawdown.iloc[:1] * 0  # the initial capital, one day earlier: never in a drawdown
+        before.index = before.index - pd.Timedelta(days=1)
+        return listed(pd.concat([before, drawdown]))
+
     with ExitStack() as stack:
         stack.enter_context(_replaced(utils, "_prepare_returns", as_given))
         stack.enter_context(_replaced(utils, "_looks_like_returns", always_returns))
+        stack.enter_context(_replaced(stats, "drawdown_details", from_the_capital))
         stack.enter_context(warnings.catch_warnings())
         # seaborn calls Matplotlib by names that Matplotlib 3.11 renames: nothing of ours.
         warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"seaborn\..*")

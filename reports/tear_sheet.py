@@ -68,7 +68,9 @@ def write_tear_sheet(
     if calendar not in PER_YEAR:
         raise DataError(f"unknown calendar {calendar!r}: {near_names(calendar, PER_YEAR)}")
     returns = _clean(result.returns, result.name)
-    beside = None if benchmark is None else _clean(benchmark, f"the benchmark {benchmark.name}")
+    beside = None
+    if benchmark is not None:
+        beside = _clean(benchmark, f"the benchmark {getattr(benchmark, 'name', benchmark)!r}")
     shortened = ""
     if beside is not None:
         whole = returns

@@ -18,7 +18,7 @@ from ..core import DataError, Progress, Settings, SourceError
 from ._runtime import pick_device
 from .classifier import encode
 from .labels import LABELS
-from .loading import reach
+from .loading import locate, reach
 from .scratch import build_base
 
 _TASK = "training the classifier"
@@ -210,6 +210,7 @@ class Loop:
 def _base_with_head(base: str) -> tuple[Any, Any]:
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+    base = locate(base)
     if Path(base).is_dir() and not (Path(base) / "config.json").is_file():
         raise DataError(f"the folder {base!r} is no model to fine-tune: config.json is missing")
     reach(base)

@@ -1,7 +1,10 @@
 """Getting a model from a folder or the hub, and telling in one sentence why it cannot be had."""
 
 import json
+import re
 import tempfile
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -10,23 +13,30 @@ from ..core.hashing import hash_file, hash_json
 
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
 _TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model")
+_HUB_ID = re.compile(r"^\w[\w.-]*(?:/\w[\w.-]*)?$")
+
+
+def locate(source: str | Path) -> str:
+    """The folder or hub id (`name` or `owner/name`) that `source` means; `DataError` for neither."""
+    folder = Path(source).expanduser()
+    text = str(source)
+    if folder.is_file():
+        raise DataError(f"{str(folder)!r} is a file: name the folder that holds the model")
+    if folder.is_dir():
+        return str(folder)
+    if isinstance(source, Path) or not _HUB_ID.match(text):
+        raise DataError(f"there is no model folder {str(folder)!r}")
+    return text
 
 
 def check_folder(source: str | Path) -> str:
-    """The folder or hub id that `source` names; `DataError` for a folder that is no model."""
-    folder = Path(source).expanduser()
-    text = str(source)
-    if not folder.exists():
-        looks_local = isinstance(source, Path) or text.startswith((".", "/", "~")) or text.count("/") > 1
-        if looks_local:
-            raise DataError(f"there is no model folder {str(folder)!r}")
-        return text
-    if not folder.is_dir():
-        raise DataError(f"{str(folder)!r} is a file: name the folder that holds the model")
+    """As `locate`; `DataError` says what a folder lacks to be a model."""
+    name = locate(source)
+    folder = Path(name)
     for needed in (("config.json",), _WEIGHTS, _TOKENIZERS):
-        if not any((folder / name).is_file() for name in needed):
-            raise DataError(f"the folder {str(folder)!r} is no model: {needed[0]} is missing")
-    return str(folder)
+        if folder.is_dir() and not any((folder / file).is_file() for file in needed):
+            raise DataError(f"the folder {name!r} is no model: {needed[0]} is missing")
+    return name
 
 
 def load_classifier(name: str) -> tuple[Any, Any]:
@@ -62,21 +72,25 @@ def load_classifier(name: str) -> tuple[Any, Any]:
 
 
 def reach(name: str) -> None:
-    """`SourceError` at once where a hub id is neither cached nor to be had.
+    """`SourceError` at once where a hub id is not cached and the hub does not answer.
 
     The hub's own loading repeats a refused connection for half a minute before it says so.
     """
-    import httpx
-    from huggingface_hub import HfApi, try_to_load_from_cache
+    from huggingface_hub import constants, hf_hub_url, try_to_load_from_cache
 
-    if Path(name).is_dir() or isinstance(try_to_load_from_cache(name, "config.json"), str):
+    if Path(name).is_dir() or constants.HF_HUB_OFFLINE:
         return
+    if isinstance(try_to_load_from_cache(name, "config.json"), str):
+        return
+    request = urllib.request.Request(hf_hub_url(name, "config.json"), method="HEAD")  # noqa: S310  the hub's URL
     try:
-        HfApi().model_info(name, timeout=10.0)
-    except (OSError, ValueError, httpx.HTTPError) as error:
-        reason = " ".join(str(error).split())[:200]
+        with urllib.request.urlopen(request, timeout=10):  # noqa: S310
+            return
+    except urllib.error.HTTPError:
+        return  # it answers; what it says is told by the loading itself
+    except OSError as error:
         raise SourceError(
-            f"the model {name!r} is no folder here and cannot be had from the hub: {reason}"
+            f"the model {name!r} is no folder here, and the hub cannot be reached: {error}"
         ) from error
 
 

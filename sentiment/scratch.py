@@ -5,7 +5,8 @@ any other).  Both are saved in the layout of any model folder, so that from here
 and one from the hub take the same path.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,24 +36,22 @@ def build_base(texts: Sequence[str], settings: "TrainingSettings", folder: Path)
 
 
 def _build_tokenizer(texts: Sequence[str], settings: "TrainingSettings", folder: Path) -> int:
-    from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+    from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 
     unknown = "[UNK]"
-    tokenizer = Tokenizer(models.WordPiece(unk_token=unknown))
-    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
+    normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
     # Chinese has no blanks: every character is a word, so that pieces never depend on a segmenter.
-    words = [pre_tokenizers.Whitespace(), pre_tokenizers.Split(Regex(r"\p{Han}"), "isolated")]
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(words)
-    tokenizer.train_from_iterator(
-        texts,
-        trainers.WordPieceTrainer(
-            vocab_size=settings.vocabulary,
-            min_frequency=2,
-            special_tokens=list(_SPECIAL),
-            show_progress=False,
-        ),
+    words = pre_tokenizers.Sequence(
+        [pre_tokenizers.Whitespace(), pre_tokenizers.Split(Regex(r"\p{Han}"), "isolated")]
     )
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update(word for word, _ in words.pre_tokenize_str(normalizer.normalize_str(text)))
+    vocabulary = _vocabulary(counts, settings.vocabulary)
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token=unknown))
+    tokenizer.normalizer = normalizer
+    tokenizer.pre_tokenizer = words
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]",
         special_tokens=[(name, tokenizer.token_to_id(name)) for name in ("[CLS]", "[SEP]")],
@@ -68,3 +67,18 @@ def _build_tokenizer(texts: Sequence[str], settings: "TrainingSettings", folder:
         model_max_length=settings.max_length,
     ).save_pretrained(folder)
     return int(tokenizer.get_vocab_size())
+
+
+def _vocabulary(words: Mapping[str, int], size: int) -> dict[str, int]:
+    """Pieces by id: the special ones, then words and single characters by frequency, twice at least.
+
+    The trainers of `tokenizers` break ties by the order of a hash table, differently at every call:
+    the same texts and seed would give another model.
+    """
+    counts: Counter[str] = Counter()
+    for word, count in words.items():
+        pieces = {word, word[0], *("##" + letter for letter in word[1:])}
+        counts.update(dict.fromkeys(pieces, count))
+    frequent = sorted((-count, piece) for piece, count in counts.items() if count >= 2)
+    ordered = [*_SPECIAL, *(piece for _, piece in frequent[: size - len(_SPECIAL)])]
+    return {piece: number for number, piece in enumerate(ordered)}

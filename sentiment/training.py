@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def train_classifier(
     train, valid = stratified_split(kept["label"], settings.valid, settings.seed)
     with _folder(folder) as target, torch_threads(settings.threads), quiet_transformers():
         model, tokenizer, epochs, probabilities = fit(kept, train, valid, settings, progress)
-        best = min(epochs, key=lambda epoch: epoch.valid_loss)
+        best = min((e for e in epochs if isfinite(e.valid_loss)), key=lambda e: e.valid_loss)
         report = TrainingReport(
             folder=folder,
             clean=clean,
@@ -126,7 +127,8 @@ def _card(report: TrainingReport, kept: pd.DataFrame, settings: TrainingSettings
     return {
         "labels": list(LABELS),
         "data_hash": hash_frame(kept),
-        "dated": report.knowledge_cutoff is not None,
+        "dated": "time" in kept.columns,
+        "window": [str(kept["time"].min()), str(kept["time"].max())] if "time" in kept else None,
         "knowledge_cutoff": report.knowledge_cutoff,
         "rows": report.clean.rows,
         "kept": report.clean.kept,

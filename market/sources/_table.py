@@ -4,7 +4,6 @@ A mapping states what cannot be guessed (units, adjustment, codes, flags); nothi
 values, and nothing is dropped unless told to and counted.
 """
 
-import os
 import re
 import string
 from abc import abstractmethod
@@ -18,6 +17,7 @@ from ...core import Bars, ConfigError, DataError, Settings
 from ...core.bars import PRICES, Adjustment
 from ...core.calendar import ZONES, calendar_of
 from ...core.errors import near_names
+from ...core.places import expand
 from ..instruments import exchange_of
 from ._base import BarSource
 from ._clean import OnRow, on_calendar, possible
@@ -152,16 +152,11 @@ class TableSource(BarSource):
         return tuple(sorted(found - {""}))
 
     def _folder(self) -> Path:
-        text = os.path.expandvars(os.path.expanduser(self.folder))
-        unset = re.search(r"\$\{?(\w+)\}?", text)
-        if unset:
-            raise ConfigError(
-                f"the folder {self.folder!r} needs the environment variable {unset[1]}: "
-                "set it to the folder that holds the data"
-            )
-        folder = Path(text)
+        folder = expand(self.folder)
         if not folder.is_dir():
-            raise ConfigError(f"the folder {text!r} is not there: set 'folder' to where the files lie")
+            raise ConfigError(
+                f"the folder {str(folder)!r} is not there: set 'folder' to where the files lie"
+            )
         return folder
 
     def _path(self, symbol: str) -> Path:

@@ -14,6 +14,7 @@ import pandas as pd
 from pydantic import Field
 
 from ...core import Bars, DataError, SourceError
+from ...core.bars import Adjustment
 from ...core.calendar import calendar_of
 from ..instruments import board_of
 from ._clean import OnRow, possible
@@ -68,8 +69,9 @@ class Akshare(NetworkSource):
                 raise SourceError(f"{symbol}: Eastmoney has no back-adjusted close of {at:%Y-%m-%d}")
             table["factor"] = factor
         table = possible(table, self.on_bad, "Eastmoney's answer", self.note)
-        adjusted = self.adjust != "raw" and board_of(symbol) != "index"
-        bars = Bars.from_frame(table, adjustment="adjusted" if adjusted else "raw", calendar="XSHG")
+        # An index needs no adjustment, so it may stand among adjusted shares as well as among raw ones.
+        adjustment: Adjustment = "raw" if self.adjust == "raw" else "adjusted"
+        bars = Bars.from_frame(table, adjustment=adjustment, calendar="XSHG")
         return bars.between(start, end)
 
     def _series(self, symbol: str, adjust: str, start: str | None, end: str | None) -> pd.DataFrame:

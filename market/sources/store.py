@@ -24,5 +24,4 @@ class StoredBars(BarSource):
 
     def symbols(self) -> tuple[str, ...]:
         """Symbols stored under the name."""
-        listed = BarStore(expand(self.root)).list()
-        return tuple(sorted(listed.loc[listed["name"] == self.name, "symbol"]))
+        return BarStore(expand(self.root)).symbols(self.name)

@@ -1,15 +1,14 @@
 """The single fields of a row of texts: paths, codes and weights."""
 
-import os
 import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from ...core import ConfigError, DataError
+from ...core import DataError
+from ...core.places import expand
 
-_VARIABLE = re.compile(r"\$\{(\w+)\}")
 _CODE = re.compile(r"^(?:(sh|sz|bj)\.?)?(\d{6})$", re.IGNORECASE)
 
 
@@ -49,17 +48,7 @@ def resolve_path(path: str) -> Path:
 
     Raises `ConfigError` for a variable that is not set, `DataError` where there is no such file.
     """
-
-    def value(match: re.Match[str]) -> str:
-        name = match.group(1)
-        if not os.environ.get(name):
-            raise ConfigError(
-                f"the path {path!r} names the environment variable {name}, which is not set: "
-                f"set {name} to the folder that holds the data"
-            )
-        return os.environ[name]
-
-    found = Path(_VARIABLE.sub(value, path)).expanduser()
+    found = expand(path)
     if not found.is_file():
         raise DataError(f"there is no file {str(found)!r} of texts")
     return found

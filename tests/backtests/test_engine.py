@@ -320,3 +320,16 @@ def test_slippage_hurts_and_stays_within_the_bar(make_bars: Make, make_weights: 
     weights = make_weights(bars, S600000=[0.5, 0.0, _, _])
     result = backtest(bars, weights, broker=Broker(slippage=50))
     assert result.fills["price"].tolist() == pytest.approx([10.02, 9.95])
+
+
+@pytest.mark.parametrize("parts", [(0.1, 0.2), (0.7, 0.1)])
+def test_own_strategy_selling_the_sum_of_its_fractions_ends_flat(
+    make_bars: Make, parts: tuple[float, float]
+) -> None:
+    bars = make_bars(S000300={"close": [3_000.0] * 5})
+    total = round(sum(parts), 1)
+    assert sum(parts) != total  # binary fractions: one crumb above, one below
+    script = {t: lambda s, size=size: s.buy(size=size) for t, size in enumerate(parts)}
+    result = _run(bars, script | {2: lambda s: s.sell(size=total)}, broker=Broker(lots=False))
+    assert result.refused.empty
+    assert result.positions["session"].max() == bars.sessions[2]

@@ -134,3 +134,22 @@ def test_write_results_of_one_name_twice_is_refused(
         RunStore(tmp_path).create("demo", "", HASH) as run,
     ):
         run.write_results([results[0], results[0]])
+
+
+def test_old_run_returns_when_the_new_one_cannot_take_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = RunStore(tmp_path)
+    folder = _write(store, note="old")
+    rename = Path.rename
+
+    def stubborn(self: Path, target: Path) -> Path:
+        if self.name.startswith(".new-"):
+            raise OSError("disk full")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", stubborn)
+    with pytest.raises(OSError, match="disk full"):
+        _write(store, note="new")
+    assert [p.name for p in tmp_path.iterdir()] == [folder.name]
+    assert store.show("demo").manifest["note"] == "old"

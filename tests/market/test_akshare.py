@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 import requests
-from replay import serve
-
 from qushi.core import DataError, SourceError
+from qushi.market import load_bars
 from qushi.market.sources.akshare import Akshare
+from replay import serve
 
 pytest.importorskip("akshare")
 
@@ -83,6 +83,12 @@ def test_akshare_adjusted_share_is_marked(eastmoney, adjust, code):
     bars = source(adjust=adjust).fetch("000001.SZ")
     assert bars.adjustment == "adjusted"
     assert [(q["fqt"], q["secid"]) for _, q in eastmoney.asked] == [(code, "0.000001")]
+
+
+def test_akshare_index_may_stand_among_adjusted_shares(eastmoney):
+    bars = load_bars(source(adjust="hfq"), ["600519.SH", "000300.SH"])
+    assert bars.adjustment == "adjusted"
+    assert bars.one("000300.SH")["close"].tolist() == [row[1] for row in RAW.values()]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-
 from qushi.core import Bars
 from qushi.core.calendar import sessions
 from qushi.market import check_bars

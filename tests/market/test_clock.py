@@ -1,7 +1,6 @@
 """Which session is over, by the exchange's own clock."""
 
 import pytest
-
 from qushi.market import clock
 
 

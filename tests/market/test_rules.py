@@ -7,7 +7,6 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from qushi.core import ConfigError, DataError
 from qushi.market import board_of, rule_tables, rules_for
 from qushi.market.instruments import exchange_of
@@ -248,7 +247,8 @@ def test_exchange_of_bare_code_is_the_shares():
         c: exchange_of(c) for c in ("600519", "000001", "300750", "830799", "510300", "0050", "IBM")
     }
     assert found == {
-        "600519": "SH", "000001": "SZ", "300750": "SZ", "830799": "BJ", "510300": "SH", "0050": "TW", "IBM": "",
+        "600519": "SH", "000001": "SZ", "300750": "SZ", "830799": "BJ",
+        "510300": "SH", "0050": "TW", "IBM": "",
     }  # fmt: skip
 
 

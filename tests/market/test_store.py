@@ -6,7 +6,6 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from qushi.core import Bars, DataError, SourceError
 from qushi.core.calendar import sessions
 from qushi.market import BarSource, BarStore, read_bars, write_bars

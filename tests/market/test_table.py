@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-
 from qushi.core import ConfigError, DataError
 from qushi.core.extensions import build
 from qushi.market import BarSource
@@ -293,7 +292,7 @@ def test_parquet_types_are_kept_and_mapped(tmp_path):
 
 def test_parquet_zoned_index_gives_local_sessions(tmp_path):
     at = pd.DatetimeIndex(["2024-01-02", "2024-01-03"], tz="America/New_York", name="Date")
-    table = pd.DataFrame({c: 1.0 for c in ("Open", "High", "Low", "Close", "Volume")}, index=at)
+    table = pd.DataFrame(dict.fromkeys(("Open", "High", "Low", "Close", "Volume"), 1.0), index=at)
     table.to_parquet(tmp_path / "AAPL.parquet")
     bars = Parquet(folder=str(tmp_path), adjustment="adjusted").fetch("AAPL")
     assert [str(s.date()) for s in bars.sessions] == ["2024-01-02", "2024-01-03"]

@@ -5,10 +5,9 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from replay import serve
-
 from qushi.core import SourceError
 from qushi.market.sources.yahoo import Yahoo
+from replay import serve
 
 yfinance = pytest.importorskip("yfinance")
 

@@ -93,6 +93,7 @@ def test_training_on_dated_texts_records_the_window(tmp_path):
     report = train_classifier(table, quick, tmp_path / "dated")
     assert pd.Timestamp(report.knowledge_cutoff) == pd.Timestamp("2019-03-01 02:00", tz="UTC")
     found = Classifier.load(tmp_path / "dated")
+    assert found.facts["window"] == ["2019-03-01 10:00", "2019-03-01 10:00"]
     late = SampleTexts().fetch("2020-01-01", "2020-01-31")
     early = SampleTexts().fetch("2019-01-01", "2019-01-31")
     assert found.warnings(late) == ()

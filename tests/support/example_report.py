@@ -9,6 +9,7 @@ import pandas as pd
 from qushi.core import BacktestResult, Bars, Forecasts, PanicIndex
 from qushi.core.calendar import PER_YEAR, sessions
 from qushi.core.notes import Said
+from qushi.core.result import COSTS, FILLS, ORDERS, POSITIONS
 from qushi.reports import ReportInput
 
 CASH = 1_000_000.0
@@ -58,6 +59,24 @@ def walk_bars(
     return Bars.from_frame(pd.concat(frames), calendar=calendar)
 
 
+def holding(returns: Sequence[float], start: str = "2020-01-02", name: str = "held") -> BacktestResult:
+    """A result with exactly these returns (one position held throughout), or flat for all zeros."""
+    days = sessions("XSHG", start)[: len(returns)].rename("session")
+    close = 100 * np.cumprod(1 + np.asarray(returns, dtype=float))
+    shares = CASH / 100 if np.any(returns) else 0.0
+    orders, fills, positions = [], [], []
+    if shares:
+        # Bought at the open of the first session, on the decision of the one before.
+        decided = sessions("XSHG", end=days[0])[-2]
+        orders = [(1, decided, days[0], "000300.SH", "buy", shares, shares, "filled", "")]
+        fills = [(1, days[0], "000300.SH", "buy", shares, 100.0, 0.0, 0.0, 0.0)]
+        positions = [(d, "000300.SH", shares, c, shares * c) for d, c in zip(days, close, strict=True)]
+    held = shares * close
+    cash = np.full(len(days), 0.0 if shares else CASH)
+    equity = pd.DataFrame({"cash": cash, "holdings": held, "equity": cash + held}, index=days)
+    return BacktestResult(name, CASH, *_ledger(orders, fills, positions), equity)
+
+
 def trade(
     bars: Bars, name: str, held: pd.Series, *, symbol: str | None = None, refuse: str = ""
 ) -> BacktestResult:
@@ -69,72 +88,43 @@ def trade(
     symbol = symbol or bars.symbols[0]
     one = bars.one(symbol).reindex(held.index)
     cash, shares = CASH, 0.0
-    orders, fills, positions, equity = [], [], [], []
+    orders: list[Any] = []
+    fills, positions, equity = [], [], []
     wanted = held.shift(1, fill_value=False).astype(bool)
     for i, day in enumerate(held.index):
         price, close = float(one["open"].iloc[i]), float(one["close"].iloc[i])
-        change = wanted.iloc[i] != (shares > 0)
-        if i and change:
+        if i and wanted.iloc[i] != (shares > 0):
             number = len(orders) + 1
-            buy = not shares
-            quantity = (cash * 0.99 // (price * 100)) * 100 if buy else shares
+            side = "sell" if shares else "buy"
+            quantity = shares or (cash * 0.99 // (price * 100)) * 100
             refused = bool(refuse) and number % 5 == 0
-            orders.append(
-                {
-                    "order": number,
-                    "decided": held.index[i - 1],
-                    "due": day,
-                    "symbol": symbol,
-                    "side": "buy" if buy else "sell",
-                    "quantity": quantity,
-                    "filled": 0.0 if refused else quantity,
-                    "status": "refused" if refused else "filled",
-                    "reason": refuse if refused else "",
-                }
-            )
+            end = (0.0, "refused", refuse) if refused else (quantity, "filled", "")
+            orders.append((number, held.index[i - 1], day, symbol, side, quantity, *end))
             if not refused:
                 commission = round(quantity * price * 0.0003, 2)
-                duty = 0.0 if buy else round(quantity * price * 0.0005, 2)
-                cash += (-1 if buy else 1) * quantity * price - commission - duty
-                shares = quantity if buy else 0.0
-                fills.append((number, day, symbol, "buy" if buy else "sell", quantity, price))
-                fills[-1] += (commission, duty, 0.0)
+                duty = round(quantity * price * 0.0005, 2) if shares else 0.0
+                cash += (1 if shares else -1) * quantity * price - commission - duty
+                shares = 0.0 if shares else quantity
+                fills.append((number, day, symbol, side, quantity, price, commission, duty, 0.0))
         if shares:
             positions.append((day, symbol, shares, close, shares * close))
         equity.append((cash, shares * close, cash + shares * close))
-    order_columns = [
-        "order",
-        "decided",
-        "due",
-        "symbol",
-        "side",
-        "quantity",
-        "filled",
-        "status",
-        "reason",
-    ]
-    fill_columns = ["order", "session", "symbol", "side", "quantity", "price"]
-    fill_columns += ["commission", "stamp_duty", "transfer_fee"]
-    position_columns = ["session", "symbol", "quantity", "close", "value"]
-    return BacktestResult(
-        name=name,
-        initial_cash=CASH,
-        orders=_table(orders, order_columns, ("quantity", "filled"), ("decided", "due")),
-        fills=_table(fills, fill_columns, (*fill_columns[4:],), ("session",)),
-        positions=_table(positions, position_columns, ("quantity", "close", "value"), ("session",)),
-        equity=pd.DataFrame(
-            equity, index=held.index.rename("session"), columns=["cash", "holdings", "equity"]
-        ),
-        conditions={"data": "random walk", "fill": "next open"},
+    table = pd.DataFrame(
+        equity, index=held.index.rename("session"), columns=["cash", "holdings", "equity"]
     )
+    conditions = {"data": "random walk", "fill": "next open"}
+    return BacktestResult(name, CASH, *_ledger(orders, fills, positions), table, conditions)
 
 
-def _table(
-    rows: list[Any], columns: list[str], numbers: Sequence[str], dates: Sequence[str]
-) -> pd.DataFrame:
-    table = pd.DataFrame(rows, columns=columns)
-    types = dict.fromkeys(numbers, "float64") | dict.fromkeys(dates, "datetime64[ns]")
-    return table.astype(types)
+def _ledger(orders: list[Any], fills: list[Any], positions: list[Any]) -> list[pd.DataFrame]:
+    numbers = ("quantity", "filled", "price", "close", "value", *COSTS)
+    dates = ("decided", "due", "session")
+    tables = []
+    for rows, columns in ((orders, ORDERS), (fills, FILLS), (positions, POSITIONS)):
+        table = pd.DataFrame(rows, columns=list(columns))
+        types = dict.fromkeys(numbers, "float64") | dict.fromkeys(dates, "datetime64[ns]")
+        tables.append(table.astype({c: t for c, t in types.items() if c in columns}))
+    return tables
 
 
 def figures(result: BacktestResult, benchmark: pd.Series, per_year: int) -> dict[str, float]:

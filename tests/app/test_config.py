@@ -1,0 +1,77 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tiny import write_tiny
+
+from qushi.app.config import UserStrategy, known_kinds, parse_experiment, read_experiment
+from qushi.core import ConfigError
+
+BASE = {"name": "x", "bars": {"kind": "sample", "symbols": ["000300.SH"]}}
+
+
+def test_read_experiment_written_out_reads_back_the_same(tmp_path):
+    one = read_experiment(write_tiny(tmp_path))
+    (tmp_path / "two.toml").write_text(one.to_toml(), encoding="utf-8")
+    two = read_experiment(tmp_path / "two.toml")
+    assert two.to_toml() == one.to_toml()
+    assert two.forecasters == one.forecasters
+    assert two.strategies == one.strategies
+
+
+def test_wrapped_strategy_is_written_out_with_its_kind():
+    base = {"kind": "panic_filter", "base": {"kind": "trend_follow"}}
+    text = parse_experiment({**BASE, "strategies": [base]}).to_toml()
+    assert 'kind = "trend_follow"' in text
+
+
+def test_two_of_one_kind_need_names():
+    twice = [{"kind": "sma"}, {"kind": "sma", "window": 20}]
+    with pytest.raises(ConfigError, match="the name 'sma' is taken"):
+        parse_experiment({**BASE, "forecasters": twice})
+    twice[1]["name"] = "slow"
+    found = parse_experiment({**BASE, "forecasters": twice})
+    assert [name for name, _ in found.forecasters] == ["sma", "slow"]
+
+
+def test_wrong_setting_inside_a_table_is_named_with_its_table():
+    with pytest.raises(ConfigError, match=r"\[\[forecasters\]\] number 1 \(kind 'sma'\)"):
+        parse_experiment({**BASE, "forecasters": [{"kind": "sma", "window": "long"}]})
+
+
+def test_rules_are_checked_before_anything_is_read():
+    with pytest.raises(ConfigError, match="did you mean 'commission'"):
+        parse_experiment({**BASE, "rules": {"comission": 0.001}})
+
+
+def test_forecasters_and_a_forecast_file_exclude_each_other():
+    with pytest.raises(ConfigError, match="not both"):
+        parse_experiment({**BASE, "forecasters": [{"kind": "sma"}], "forecasts": {"file": "a.csv"}})
+
+
+def test_users_backtrader_strategy_is_kept_with_its_params(monkeypatch, tmp_path):
+    code = "import backtrader as bt\nclass Mine(bt.Strategy):\n    params = (('level', 0.5),)\n"
+    (tmp_path / "my_strategies.py").write_text(code, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    table = {"kind": "my_strategies:Mine", "name": "mine", "level": 0.6}
+    found = parse_experiment({**BASE, "strategies": [table]})
+    assert found.strategies == (("mine", UserStrategy("my_strategies:Mine", {"level": 0.6})),)
+
+
+@given(st.text(min_size=1, max_size=8))
+def test_name_that_cannot_be_a_folder_is_refused(name):
+    safe = all(c.isascii() and (c.isalnum() or c in "_.-") for c in name) and name[0].isalnum()
+    if safe:
+        assert parse_experiment({**BASE, "name": name}).name == name
+    else:
+        with pytest.raises(ConfigError, match="'name' is"):
+            parse_experiment({**BASE, "name": name})
+
+
+def test_known_kinds_hold_what_the_documents_promise():
+    kinds = known_kinds()
+    assert {"sample", "csv", "parquet", "akshare", "yahoo", "store"} <= set(kinds["bars"])
+    assert {"buy_and_hold", "trend_follow", "panic_filter", "top_k"} <= set(kinds["strategies"])
+    assert {"last_value", "drift", "always_up", "momentum", "sma", "ema", "logistic", "lstm"} <= set(
+        kinds["forecasters"]
+    )
+    assert {"sample", "csv", "jsonl", "archive"} <= set(kinds["texts"])

@@ -1,0 +1,202 @@
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import qushi.reports
+from example_report import example_inputs, figures, holding
+from qushi.core import DataError
+from qushi.core.notes import Said
+from qushi.reports import write_report
+from qushi.reports.page import render
+from qushi.reports.words import WORDS
+
+EVIL = "<script>alert('x')</script>"
+ASSETS = Path(qushi.reports.__file__).parent / "assets"
+
+
+@pytest.fixture(scope="module")
+def inputs():
+    return example_inputs(n=200)
+
+
+@pytest.fixture(scope="module")
+def page(inputs):
+    return render(inputs)
+
+
+def table(page: str, name: str) -> list[list[str]]:
+    """Rows of a table, cells as plain text."""
+    body = re.search(rf'<table id="{name}".*?<tbody>(.*?)</tbody>', page, flags=re.DOTALL)
+    assert body, name
+    rows = re.findall(r"<tr[^>]*>(.*?)</tr>", body[1], flags=re.DOTALL)
+    return [
+        [re.sub(r"<[^>]+>", " ", cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", row)]
+        for row in rows
+    ]
+
+
+def test_page_is_written_whole_and_is_small(tmp_path, inputs):
+    path = write_report(inputs, tmp_path / "deep" / "report.html")
+    assert [p.name for p in path.parent.iterdir()] == ["report.html"]
+    assert path.stat().st_size < 1_000_000
+
+
+def test_page_of_equal_inputs_is_equal(inputs, page):
+    assert render(inputs) == page
+
+
+def test_warnings_and_failures_stand_before_any_result(inputs, page):
+    places = [page.index(inputs.warnings[0].en), page.index("the loss became NaN in fold 3")]
+    assert max(places) < page.index('id="by-return"')
+
+
+def test_strategies_stand_by_return_with_the_benchmark_among_them(inputs, page):
+    rows = table(page, "by-return")
+    shown = [float(row[1].strip(" %").replace("–", "-")) for row in rows]
+    assert shown == sorted(shown, reverse=True)
+    assert len(rows) == len(inputs.results) + 1
+    assert sum("benchmark, no costs" in row[0] for row in rows) == 1
+    assert sum("buy and hold" in row[0] for row in rows) == 1
+    assert sum("never traded" in row[0] for row in rows) == 1
+
+
+def test_benchmark_row_is_its_return_over_the_window(inputs, page):
+    first, last = inputs.window
+    total = (1 + inputs.benchmark.loc[first:last]).prod() - 1
+    row = next(row for row in table(page, "by-return") if "benchmark" in row[0])
+    assert float(row[1].strip(" %").replace("–", "-")) == pytest.approx(total * 100, abs=0.051)
+
+
+def test_accuracy_below_its_base_rate_is_marked(page):
+    rows = {row[0].strip(): row for row in table(page, "by-quality")}
+    assert "below base rate" in rows["lstm"][2]
+    assert "below" not in rows["logistic"][2]
+    assert "worse than last value" in " ".join(rows["lstm"])
+    assert rows["last_value"][2] == "n/a"
+
+
+def test_refused_orders_are_counted_by_reason(inputs, page):
+    rows = {row[0].strip(): row for row in table(page, "by-reason")}
+    for result in inputs.results:
+        if len(result.refused):
+            assert int(rows[result.name][-1]) == len(result.refused)
+    assert "limit up" in page
+
+
+def test_every_text_from_outside_is_escaped(inputs):
+    results = (replace(inputs.results[0], name=EVIL), *inputs.results[1:])
+    performance = inputs.performance.rename({inputs.results[0].name: EVIL})
+    evil = replace(
+        inputs,
+        name=EVIL,
+        description=EVIL,
+        config_toml=f"# {EVIL}",
+        results=results,
+        performance=performance,
+        failures=((EVIL, EVIL),),
+        warnings=(Said(EVIL, EVIL),),
+        facts={EVIL: EVIL},
+        classifier={EVIL: EVIL},
+        tear_sheets={EVIL: '"onclick="alert(1)'},
+        benchmark=inputs.benchmark.rename(EVIL),
+        quality=inputs.quality.replace("lstm", EVIL),
+    )
+    page = render(evil)
+    assert EVIL not in page
+    assert page.count("<script") == 3
+    assert '"onclick="' not in page
+
+
+def test_payload_is_json_that_cannot_end_its_element(page):
+    found = re.search(r'<script type="application/json" id="payload">(.*?)</script>', page)
+    assert found
+    assert "<" not in found[1]
+    assert set(json.loads(found[1])) >= {"sessions", "equity", "symbols", "trades", "panic"}
+
+
+def test_page_forbids_and_needs_no_request(page):
+    assert "default-src 'none'" in page
+    links = re.findall(r"""(?:src|href)\s*=\s*["']([^"']+)""", page)
+    assert [
+        x for x in links if not x.startswith(("data:", "tearsheet-", "https://www.tradingview.com"))
+    ] == []
+
+
+def test_attribution_of_the_charts_stays(page):
+    assert "TradingView, Inc." in page
+    assert "attributionLogo: true" in page
+
+
+def test_page_without_panic_forecasts_and_classifier_says_so(inputs):
+    bare = replace(
+        inputs,
+        panic=None,
+        forecasts=None,
+        quality=pd.DataFrame(),
+        classifier={},
+        alignment=pd.DataFrame(),
+        classifier_check=pd.DataFrame(),
+        failures=(),
+        warnings=(),
+    )
+    page = render(bare)
+    assert WORDS["no_panic"].en in page
+    assert WORDS["no_forecasts"].en in page
+    assert 'id="warnings"' not in page
+    assert 'id="failures"' not in page
+    assert 'id="price-audience"' not in page
+
+
+def test_page_without_results_still_tells_what_failed(inputs):
+    none = replace(inputs, results=(), performance=pd.DataFrame(), tear_sheets={})
+    page = render(none)
+    assert WORDS["short_nothing"].en in page
+    assert "the loss became NaN" in page
+
+
+def test_page_of_results_under_different_conditions_warns(inputs):
+    odd = replace(inputs.results[0], conditions={"data": "other"})
+    page = render(replace(inputs, results=(odd, *inputs.results[1:])))
+    assert WORDS["unlike"].en in page
+    assert WORDS["unlike"].en not in render(inputs)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_page_starts_in_the_language_asked(inputs, language):
+    page = render(replace(inputs, language=language))
+    assert f'data-lang="{language}"' in page
+    assert WORDS["strategies"].en in page
+    assert WORDS["strategies"].zh in page
+
+
+def test_undefined_figures_are_not_zero(inputs):
+    result = holding([0.0] * 30, start="2012-09-03", name="flat")
+    values = figures(result, inputs.benchmark, 243) | {"sharpe": np.nan, "calmar": np.inf}
+    page = render(replace(inputs, results=(result,), performance=pd.DataFrame({"flat": values}).T))
+    row = next(row for row in table(page, "by-return") if "flat" in row[0])
+    assert row[5] == "n/a"
+    assert "∞" in row
+
+
+def test_inputs_with_two_results_of_one_name_are_refused(inputs):
+    with pytest.raises(DataError, match="two results"):
+        replace(inputs, results=(inputs.results[0], inputs.results[0]))
+
+
+def test_inputs_with_a_result_without_figures_are_refused(inputs):
+    with pytest.raises(DataError, match="no row for"):
+        replace(inputs, performance=inputs.performance.iloc[1:])
+
+
+def test_every_word_is_used():
+    sources = "".join(
+        p.read_text(encoding="utf-8")
+        for p in (*ASSETS.parent.glob("*.py"), ASSETS / "report.js", ASSETS / "report.html.j2")
+        if p.name != "words.py"
+    )
+    unused = [k for k in WORDS if f'"{k}"' not in sources and not k.startswith("audience_")]
+    assert unused == []
