@@ -13,6 +13,7 @@ line it stands on.
 """
 
 import re
+import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -178,6 +179,7 @@ def read_experiment(path: Path) -> Experiment:
         raise ConfigError(f"no experiment file {str(path)!r}: check the path") from None
     except (IsADirectoryError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not a UTF-8 TOML file: {error}") from None
+    _make_importable(path.parent)
     try:
         return parse_experiment(tomllib.loads(text), folder=path.parent)
     except tomllib.TOMLDecodeError as error:
@@ -290,6 +292,16 @@ def _anchored(table: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         if isinstance(inside, dict) and isinstance(inside.get(key), str) and "$" not in inside[key]:
             inside[key] = str(folder / inside[key])
     return anchored
+
+
+def _make_importable(folder: Path) -> None:
+    """Let `kind = "mine:MyModel"` find `mine.py` beside the experiment, or where the command runs.
+
+    At the end of the path: a file called `numpy.py` there must not hide the real one.
+    """
+    for place in (str(folder.resolve()), str(Path.cwd())):
+        if place not in sys.path:
+            sys.path.append(place)
 
 
 def _line(text: str, error: InputError) -> str:

@@ -27,6 +27,8 @@ from ..core import (
     InputError,
     PanicIndex,
     Progress,
+    QushiError,
+    StrategyError,
     Texts,
     Weights,
 )
@@ -215,7 +217,7 @@ def _backtests(
     for name, strategy, chosen in jobs:
         try:
             results.append(_backtest(experiment, name, strategy, bars, chosen, panic, window))
-        except InputError as error:
+        except (InputError, StrategyError) as error:
             failures.append((name, str(error)))
             progress.note(f"{name} failed: {error}")
         progress.advance("backtests")
@@ -257,18 +259,16 @@ def _backtest(
     rules = rules_for(bars.calendar, **experiment.settings.rules)
     start, end = window[0], window[-1]
     if isinstance(strategy, UserStrategy):
-        result = backtest_class(
-            bars,
-            load_bt_strategy(strategy.path),
-            strategy.params,
-            name=name,
-            forecasts=forecasts,
-            panic=panic,
-            broker=asked,
-            rules=rules,
-            start=start,
-            end=end,
-        )
+        given = load_bt_strategy(strategy.path)
+        window_ = {"broker": asked, "rules": rules, "start": start, "end": end}
+        try:
+            result = backtest_class(
+                bars, given, strategy.params, name=name, forecasts=forecasts, panic=panic, **window_
+            )
+        except QushiError:
+            raise
+        except Exception as error:
+            raise StrategyError(f"{strategy.path} raised {type(error).__name__}: {error}") from error
         return result, None
     signals = Signals.build(bars, forecasts, panic, start=start, end=end)
     weights = replace(strategy.weights(signals), name=name)

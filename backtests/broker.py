@@ -148,6 +148,9 @@ class RuledBroker(bt.brokers.BackBroker):  # type: ignore[misc]  # Backtrader is
             if order.isbuy()
             else self._sellable(order, wanted, price)
         )
+        if not reason:  # what differs now is dust, and dust keeps no order open
+            self.entry(order).quantity = quantity
+            order.executed.remsize = quantity if order.isbuy() else -quantity
         if quantity > 0:
             self._fill(order, quantity, price, reason)
         if reason:

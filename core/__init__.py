@@ -10,6 +10,7 @@ from .errors import (
     MissingExtraError,
     QushiError,
     SourceError,
+    StrategyError,
 )
 from .features import Features
 from .forecasts import Forecasts
@@ -37,6 +38,7 @@ __all__ = [
     "QushiError",
     "Settings",
     "SourceError",
+    "StrategyError",
     "Texts",
     "Weights",
 ]

@@ -50,6 +50,10 @@ class FitError(QushiError):
     """A forecaster could not be fitted; its row in the tables carries this reason."""
 
 
+class StrategyError(QushiError):
+    """A user's own strategy raised an error; its row in the tables carries the reason."""
+
+
 class LookAheadError(QushiError):
     """A value would have used something that was not yet known: a defect, never the caller's."""
 

@@ -10,7 +10,7 @@ import re
 import tempfile
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -139,7 +139,7 @@ def _settled() -> Iterator[None]:
             return pd.Series(True, index=data.columns)
         return True
 
-    listed = stats.drawdown_details
+    listed: Callable[[Any], Any] = stats.drawdown_details
 
     def from_the_capital(drawdown: Any) -> Any:
         before = drawdown.iloc[:1] * 0  # the initial capital, one day earlier: never in a drawdown

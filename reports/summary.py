@@ -45,8 +45,21 @@ def _short_returns(inputs: ReportInput) -> list[Said]:
     }
     if len(totals) == 1:
         return [both("short_only", **facts)]
-    beat = both("short_beat", k=int((totals > base).sum()), n=len(totals))
+    holds = totals[[is_hold(name) for name in totals.index]]
+    others = totals.drop(holds.index)
+    if len(holds) == 1 and len(others):
+        bar = float(holds.iloc[0])
+        k = int((others > bar + 1e-9).sum())
+        beat = both("short_hold", k=k, n=len(others), hold=percent(bar))
+    else:
+        beat = both("short_beat", k=int((totals > base).sum()), n=len(totals))
     return [both("short_best", **facts), beat]
+
+
+def is_hold(name: str) -> bool:
+    """Whether a result is plain buy and hold, by its name."""
+    plain = name.lower().replace("-", "_").replace(" ", "_").replace("&", "and")
+    return plain.startswith(("buy_and_hold", "买入持有"))
 
 
 def benchmark_figures(returns: pd.Series, per_year: int) -> dict[str, float]:

@@ -13,12 +13,13 @@ from ..core.calendar import PER_YEAR, sessions
 from ..core.notes import Said
 from .cells import Cell, Row, Table, Tone, cell, count, day, plain_heads, span
 from .inputs import ReportInput
-from .summary import benchmark_figures, in_window
+from .summary import benchmark_figures, in_window, is_hold
 from .words import COLUMNS, REASONS, both
 
 PERFORMANCE = (
     "total_return",
     "excess_return",
+    "costs",
     "cagr",
     "volatility",
     "sharpe",
@@ -33,7 +34,6 @@ PERFORMANCE = (
     "orders",
     "fills",
     "refused",
-    "costs",
     "final_equity",
 )
 QUALITY = (
@@ -60,7 +60,7 @@ def strategies(inputs: ReportInput) -> Table:
     for result in inputs.results:
         values = inputs.performance.loc[result.name]
         cells = tuple(cell(c, values[c], _return_tone(c, values[c])) for c in shown)
-        hold = _is_hold(result.name)
+        hold = is_hold(result.name)
         mark = both("mark_idle") if result.fills.empty else both("mark_hold") if hold else None
         sheet = inputs.tear_sheets.get(result.name, "")
         name = Cell(result.name, result.name, link=sheet)
@@ -81,11 +81,6 @@ def _return_tone(column: str, value: object) -> Tone:
     if column != "excess_return" or not isinstance(value, int | float | np.number):
         return ""
     return "bad" if float(value) < 0 else "good" if float(value) > 0 else ""
-
-
-def _is_hold(name: str) -> bool:
-    plain = name.lower().replace("-", "_").replace(" ", "_").replace("&", "and")
-    return plain.startswith(("buy_and_hold", "买入持有"))
 
 
 def quality(inputs: ReportInput) -> Table | None:
@@ -116,7 +111,7 @@ def _judged(column: str, values: pd.Series) -> Cell:
     if column == "accuracy" and value > values["base_rate"] and values["p_value"] < 0.05:
         return cell(column, value, "good")
     if column in ("relative_mae", "relative_rmse") and value > 1:
-        return cell(column, value, "bad", both("worse_last"))
+        return cell(column, value, "bad", both("worse_last") if column == "relative_mae" else None)
     if column == "brier" and value > values.get("brier_base", math.nan):
         return cell(column, value, "bad")
     if column in ("p_value", "ic_p_value") and value >= 0.05:
@@ -216,8 +211,9 @@ def alignment(inputs: ReportInput) -> Table | None:
 
 def classifier_check(inputs: ReportInput) -> Table | None:
     """The classifier on texts labelled by hand, against always saying the majority class, or None."""
-    keys = ("symbol", "texts", "accuracy", "majority", "balanced_accuracy")
-    return _plain(inputs.classifier_check, keys)
+    keys = ("symbol", "texts", "hits", "majority", "balanced_classes")
+    names = {"accuracy": "hits", "balanced_accuracy": "balanced_classes"}
+    return _plain(inputs.classifier_check.rename(columns=names), keys)
 
 
 def _plain(frame: pd.DataFrame, keys: tuple[str, ...]) -> Table | None:
@@ -229,9 +225,8 @@ def _plain(frame: pd.DataFrame, keys: tuple[str, ...]) -> Table | None:
         cells = [
             Cell(_named(values[k]), str(values[k])) if k in words else cell(k, values[k]) for k in keys
         ]
-        at = keys.index("accuracy") if "accuracy" in keys else None
-        if at is not None and values["accuracy"] <= values["majority"]:
-            cells[at] = cell("accuracy", values["accuracy"], "bad", both("below_majority"))
+        if "hits" in keys and values["hits"] <= values["majority"]:
+            cells[keys.index("hits")] = cell("hits", values["hits"], "bad", both("below_majority"))
         rows.append(Row(tuple(cells)))
     return Table(tuple(COLUMNS[key] for key in keys), tuple(rows))
 

@@ -58,6 +58,11 @@ WORDS: dict[str, Said] = {
         "The best of several is best partly by luck.",
         "{n} 个策略中有 {k} 个收益高于基准。多中选优，其优有一部分是运气。",
     ),
+    "short_hold": Said(
+        "{k} of {n} other strategies earned more than buying and holding ({hold} after costs). "
+        "The best of several is best partly by luck.",
+        "其余 {n} 个策略中有 {k} 个收益高于买入持有（扣费后 {hold}）。多中选优，其优有一部分是运气。",
+    ),
     "short_direction": Said(
         "{k} of {n} models called the direction more often than the base rate with p < 0.05; "
         "chance alone would give about {chance}.",
@@ -335,6 +340,14 @@ COLUMNS: dict[str, tuple[Said, Said]] = {
     "majority": (
         Said("Majority", "多数类"),
         Said("What always saying the most frequent class would get.", "始终预测最常见类别的准确率。"),
+    ),
+    "hits": (
+        Said("Accuracy", "准确率"),
+        Said("Share of the texts whose label the classifier gave.", "分类与人工标注一致的比例。"),
+    ),
+    "balanced_classes": (
+        Said("Balanced", "平衡准确率"),
+        Said("Mean of the accuracies within each class.", "各类别准确率的均值。"),
     ),
     "same_session": (
         Said("Same session", "当日"),

@@ -59,7 +59,7 @@ class PanicFilter(Strategy):
     @classmethod
     def _from_table(cls, value: Any) -> Any:
         if isinstance(value, Mapping):
-            return build("qushi.strategies", value, Strategy, "base")  # type: ignore[type-abstract]
+            return build("qushi.strategies", value, Strategy, "base")
         return value
 
     @model_validator(mode="after")

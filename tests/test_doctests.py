@@ -9,6 +9,7 @@ import importlib
 import pkgutil
 
 import pytest
+
 import qushi
 
 SHIPPED = ("core", "market", "forecasters", "sentiment", "strategies", "backtests", "reports", "app")

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
 from qushi.core import Bars
 from qushi.core.calendar import sessions
 from qushi.market import write_bars

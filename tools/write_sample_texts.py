@@ -217,6 +217,7 @@ def dated_texts(bars: pd.DataFrame) -> pd.DataFrame:
             tone = draw_tone(generator, mood, audience)
             rows.append((at, audience, sentence(generator, tone, audience, bank)))
     frame = pd.DataFrame(rows, columns=["time", "audience", "body"]).sort_values("time", kind="stable")
+    frame = frame.reset_index(drop=True)
     frame.insert(0, "id", [f"sample-{i:05d}" for i in range(len(frame))])
     return frame
 

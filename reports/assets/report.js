@@ -74,6 +74,7 @@
     const hold = (name) => /^(buy[ _-]and[ _-]hold|买入持有)/i.test(name);
     const shown = new Set(best.slice(0, 6).map((c) => c.name));
     best.filter((c) => hold(c.name)).forEach((c) => shown.add(c.name));
+    best.forEach((c, rank) => (c.i = rank));
     if (data.benchmark) best.push({ ...data.benchmark, i: -1, name: data.benchmark.name, benchmark: true });
     const plain = { priceLineVisible: false, lastValueVisible: false, crosshairMarkerRadius: 3 };
     for (const curve of best) {
@@ -171,8 +172,11 @@
     const middle = panic ? panic.createPriceLine({ price: 50, lineStyle: 2, lineWidth: 1, axisLabelVisible: false }) : null;
     const markers = L.createSeriesMarkers(candles, []);
     const state = { symbol: symbols[0], strategy: data.strategies[0] ?? "", audience: audiences[0] };
-    const traded = data.strategies.find((s) => !/^(buy[ _-]and[ _-]hold|买入持有)/i.test(s) && data.trades[s].length);
-    if (traded) state.strategy = traded;
+    // The first chart shows something to see: the best strategy among those that really trade.
+    const end = (s) => data.equity[s].v.filter((v) => v !== null).at(-1);
+    const busy = data.strategies.filter((s) => data.trades[s].length > 10).sort((a, b) => end(b) - end(a));
+    const most = [...data.strategies].sort((a, b) => data.trades[b].length - data.trades[a].length);
+    state.strategy = busy[0] ?? most[0] ?? "";
     let rows = [];
     let known = new Map();
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
 import qushi
 from qushi.core import Bars
 from tiny import TINY, write_tiny

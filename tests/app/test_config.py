@@ -1,10 +1,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import write_tiny
 
 from qushi.app.config import UserStrategy, known_kinds, parse_experiment, read_experiment
 from qushi.core import ConfigError
+from tiny import write_tiny
 
 BASE = {"name": "x", "bars": {"kind": "sample", "symbols": ["000300.SH"]}}
 

@@ -12,6 +12,7 @@ from importlib.resources import files
 import numpy as np
 import pandas as pd
 import pytest
+
 from qushi.app.classify import prepare_classifier
 from qushi.app.config import parse_experiment
 from qushi.app.experiment import compute, load_inputs

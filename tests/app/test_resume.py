@@ -1,11 +1,11 @@
 """Ctrl-C in the middle of a fit costs what was in the air, nothing else."""
 
 import pytest
-from tiny import write_tiny
 
 from qushi.app.config import read_experiment
 from qushi.app.run import run_experiment
 from qushi.app.workspace import Workspace
+from tiny import write_tiny
 
 
 class Recorder:
@@ -35,7 +35,7 @@ def test_interrupted_fit_leaves_no_run_and_the_next_call_goes_on(tmp_path):
     experiment = read_experiment(write_tiny(tmp_path))
     place = Workspace(tmp_path / "store", tmp_path / "runs")
     with pytest.raises(KeyboardInterrupt):
-        run_experiment(experiment, place, Recorder("lstm (seed 0)", after=2))
+        run_experiment(experiment, place, Recorder("lstm (seed 0)", after=1))
     assert not (tmp_path / "runs").exists()
 
     resumed = Recorder()

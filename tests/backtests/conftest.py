@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+
 from qushi.core import Bars, Weights
 from qushi.core.calendar import sessions
 

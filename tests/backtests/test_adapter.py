@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from qushi.backtests import Broker, backtest
 from qushi.core import BacktestResult
 from qushi.market import MarketRules

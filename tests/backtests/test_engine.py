@@ -10,6 +10,7 @@ import backtrader as bt
 import numpy as np
 import pandas as pd
 import pytest
+
 from qushi.backtests import Broker, backtest, backtest_class, load_bt_strategy
 from qushi.core import Bars, ConfigError, DataError, Forecasts, Weights
 from qushi.core.calendar import sessions

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+
 from qushi.backtests import Broker, backtest
 from qushi.core import BacktestResult, Bars, Weights
 from qushi.market import MarketRules, rules_for

@@ -3,6 +3,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from qushi.backtests.panel import Panel
 
 Make = Callable[..., Any]

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from qushi.backtests import backtest, performance
 from qushi.backtests.performance import KEYS, round_trips
 from qushi.core import BacktestResult, DataError

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+
 from qushi.backtests import RunStore, backtest
 from qushi.backtests.runs import read_result
 from qushi.core import BacktestResult, ConfigError, DataError

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from qushi.core import Bars, DataError
 
 DAYS = pd.to_datetime(["2024-01-02", "2024-01-03", "2024-01-04"])

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from qushi.core import ConfigError, DataError
 from qushi.core.calendar import CLOSES, PER_YEAR, ZONES, calendar_of, session_of, sessions
 

@@ -2,6 +2,7 @@ import sys
 import types
 
 import pytest
+
 from qushi.core import ConfigError
 from qushi.core.extensions import build, find, kinds, outside
 from qushi.strategies import Strategy

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from qushi.core.hashing import hash_file, hash_frame, hash_json
 
 json_values = st.recursive(

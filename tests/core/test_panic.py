@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+
 from qushi.core import DataError, PanicIndex
 from qushi.core.panic import COLUMNS
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+
 from qushi.core import BacktestResult, DataError
 
 AT = pd.bdate_range("2024-01-01", periods=4)

@@ -1,4 +1,5 @@
 import pytest
+
 from qushi.core import ConfigError, Settings
 
 

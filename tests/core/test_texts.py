@@ -1,5 +1,6 @@
 import pandas as pd
 import pytest
+
 from qushi.core import DataError, Texts
 
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+
 from qushi.core import DataError, Weights
 
 AT = pd.bdate_range("2024-01-01", periods=3)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
+
 from qushi.core import Bars, PanicIndex
 from qushi.core.calendar import sessions
 

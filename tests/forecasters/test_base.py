@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+
 from qushi.core import DataError, FitError
 from qushi.core.extensions import build
 from qushi.forecasters import Forecaster, Prediction

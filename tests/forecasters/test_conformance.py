@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+
 from qushi.core import Bars
 from qushi.core.extensions import build, find, kinds
 from qushi.forecasters import FeatureSet, Forecaster, WalkForward

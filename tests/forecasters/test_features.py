@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from qushi.core import Bars, ConfigError, DataError, PanicIndex
 from qushi.forecasters import FeatureSet, feature_names
 from qushi.forecasters._indicators import INDICATOR_NAMES, INDICATORS

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 from pydantic import ValidationError
+from sklearn.linear_model import LogisticRegression
+
 from qushi.core import DataError, FitError
 from qushi.forecasters.models.always_up import AlwaysUp
 from qushi.forecasters.models.drift import Drift
@@ -11,7 +13,6 @@ from qushi.forecasters.models.lstm import LSTM
 from qushi.forecasters.models.momentum import Momentum
 from qushi.forecasters.models.sma import SMA
 from qushi.forecasters.windows import Panel, Windows
-from sklearn.linear_model import LogisticRegression
 
 
 def windows(signal=0.0, lookback=3, stop=120, targets=True):

@@ -1,11 +1,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
+from sklearn import metrics
+
 from qushi.core import Bars, Forecasts
 from qushi.core.calendar import sessions
 from qushi.forecasters import forecast_quality, make_labels
-from scipy import stats
-from sklearn import metrics
 
 
 def bars_of(returns, symbols=("000300.SH",)):

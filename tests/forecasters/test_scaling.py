@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from qushi.core import DataError
 from qushi.forecasters.scaling import Scaler, maskable
 

@@ -3,11 +3,12 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch import nn
+from torch.nn import functional
+
 from qushi.core import QUIET, ConfigError, FitError
 from qushi.forecasters.training import Training, choose_device, predict_network, train_network
 from qushi.forecasters.windows import Panel, Windows
-from torch import nn
-from torch.nn import functional
 
 FAST = Training(epochs=6, batch=32, learning_rate=0.01, patience=6)
 

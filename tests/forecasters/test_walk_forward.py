@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from pydantic import PrivateAttr
+
 from qushi.core import QUIET, Bars, ConfigError, DataError, FitError, Forecasts, LookAheadError
 from qushi.forecasters import FeatureSet, Forecaster, Prediction, WalkForward, _folds, make_labels
 from qushi.forecasters import walk_forward as runner

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import requests
+
 from qushi.core import DataError, SourceError
 from qushi.market import load_bars
 from qushi.market.sources.akshare import Akshare

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+
 from qushi.core import Bars
 from qushi.core.calendar import sessions
 from qushi.market import check_bars

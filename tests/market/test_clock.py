@@ -1,6 +1,7 @@
 """Which session is over, by the exchange's own clock."""
 
 import pytest
+
 from qushi.market import clock
 
 

@@ -7,6 +7,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from qushi.core import ConfigError, DataError
 from qushi.market import board_of, rule_tables, rules_for
 from qushi.market.instruments import exchange_of

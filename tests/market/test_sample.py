@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
 from qushi.core import DataError
 from qushi.core.calendar import sessions
 from qushi.market import check_bars, load_bars

@@ -6,6 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from qushi.core import Bars, DataError, SourceError
 from qushi.core.calendar import sessions
 from qushi.market import BarSource, BarStore, read_bars, write_bars
@@ -206,6 +207,14 @@ def test_update_replacement_that_would_lose_sessions_is_refused(store):
     assert report.failed[0].symbol == "AAPL"
     assert "no longer has 10 stored sessions" in report.failed[0].detail
     assert store.read("yahoo", "AAPL").fingerprint == before
+
+
+def test_update_session_missing_from_the_overlap_is_refused(store):
+    store.update("yahoo", remote(AAPL=history()), ["AAPL"], end="2024-01-31")
+    hole = history(days=DAYS.delete(DAYS.get_loc(pd.Timestamp("2024-01-30"))))
+    report = store.update("yahoo", remote(AAPL=hole), ["AAPL"])
+    assert "no longer has 2024-01-30" in report.failed[0].detail
+    assert len(store.read("yahoo", "AAPL")) == len(sessions("XNYS", "2024-01-02", "2024-01-31"))
 
 
 def test_update_other_adjustment_under_the_same_name_is_refused(store):

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+
 from qushi.core import ConfigError, DataError
 from qushi.core.extensions import build
 from qushi.market import BarSource

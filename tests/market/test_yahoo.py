@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+
 from qushi.core import SourceError
 from qushi.market.sources.yahoo import Yahoo
 from replay import serve

@@ -1,7 +1,8 @@
 """The page as a reader meets it: in headless Chromium, whether or not the machine has Chinese fonts."""
 
-import browser
 import pytest
+
+import browser
 from browser import open_page
 from example_report import example_inputs
 from qushi.reports import write_report, write_tear_sheet

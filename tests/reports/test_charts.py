@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+
 from example_report import example_inputs, walk_bars
 from qushi.reports import charts
 from qushi.reports.charts import payload

@@ -1,4 +1,5 @@
 import pytest
+
 from qushi.reports.files import write_whole
 
 

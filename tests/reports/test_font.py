@@ -3,6 +3,7 @@ import io
 import re
 
 from fontTools.ttLib import TTFont
+
 from qushi.reports.font import FAMILY, PATH, font_face
 from qushi.reports.words import COLUMNS, REASONS, WORDS
 

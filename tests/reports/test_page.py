@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
 import qushi.reports
 from example_report import example_inputs, figures, holding
 from qushi.core import DataError
@@ -178,7 +179,7 @@ def test_undefined_figures_are_not_zero(inputs):
     values = figures(result, inputs.benchmark, 243) | {"sharpe": np.nan, "calmar": np.inf}
     page = render(replace(inputs, results=(result,), performance=pd.DataFrame({"flat": values}).T))
     row = next(row for row in table(page, "by-return") if "flat" in row[0])
-    assert row[5] == "n/a"
+    assert row.count("n/a") == 4  # Sharpe, Sortino, beta, win rate
     assert "∞" in row
 
 
@@ -200,3 +201,20 @@ def test_every_word_is_used():
     )
     unused = [k for k in WORDS if f'"{k}"' not in sources and not k.startswith("audience_")]
     assert unused == []
+
+
+def test_summary_counts_against_buy_and_hold(inputs, page):
+    totals = inputs.performance["total_return"]
+    others = totals.drop("buy_and_hold")
+    k = int((others > totals["buy_and_hold"]).sum())
+    assert f"{k} of {len(others)} other strategies earned more than buying and holding" in page
+
+
+def test_classifier_no_better_than_the_majority_is_marked(page):
+    assert "no better than the majority" in table(page, "by-check")[0][2]
+
+
+def test_panic_alignment_is_shown(inputs, page):
+    rows = table(page, "by-panic")
+    assert len(rows) == len(inputs.alignment)
+    assert rows[0][3].replace("–", "-") == f"{inputs.alignment['same_session'].iloc[0]:.2f}"

@@ -3,6 +3,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+
 from example_report import holding
 from qushi.core import DataError
 from qushi.core.calendar import PER_YEAR, sessions

@@ -2,6 +2,7 @@ import multiprocessing
 
 import pandas as pd
 import pytest
+
 from qushi.core import ConfigError, Texts
 from qushi.sentiment import ImportReport, TextArchive
 from qushi.sentiment.sources.csv import CsvTexts

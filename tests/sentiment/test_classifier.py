@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
 from qushi.core import ConfigError, DataError, SourceError, Texts
 from qushi.sentiment import (
     Classifier,

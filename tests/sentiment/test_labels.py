@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
 from qushi.core import DataError
 from qushi.sentiment import clean_labels, read_labels, sample_labels
 from qushi.sentiment.labels import stratified_split

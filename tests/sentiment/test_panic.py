@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from qushi.core import ConfigError, DataError, Texts
 from qushi.core.calendar import sessions
 from qushi.sentiment import PanicSettings, panic_index

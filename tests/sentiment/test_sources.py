@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
 from qushi.core import ConfigError, DataError
 from qushi.core.calendar import session_of
 from qushi.core.extensions import build, kinds

@@ -1,5 +1,6 @@
 import numpy as np
 import pandas as pd
+
 from qushi.strategies import Signals
 from qushi.strategies.buy_and_hold import BuyAndHold
 

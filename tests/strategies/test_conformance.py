@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+
 from qushi.core.extensions import build, kinds
 from qushi.strategies import Signals, Strategy
 

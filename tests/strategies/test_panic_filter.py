@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+
 from qushi.core import ConfigError, DataError
 from qushi.strategies import Signals
 from qushi.strategies.panic_filter import PanicFilter

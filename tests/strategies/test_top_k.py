@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+
 from qushi.core import DataError
 from qushi.strategies import Signals
 from qushi.strategies.top_k import TopK

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from qushi.core import ConfigError, DataError
 from qushi.strategies import Signals, decide_on_change
 from qushi.strategies.trend_follow import TrendFollow

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+
 from qushi.core import BacktestResult, Bars, Forecasts, PanicIndex
 from qushi.core.calendar import PER_YEAR, sessions
 from qushi.core.notes import Said
