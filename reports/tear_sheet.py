@@ -186,7 +186,7 @@ def _nothing_to_show(returns: pd.Series, result: BacktestResult) -> tuple[str, s
 
 
 def _empty_page(title: str, reason: tuple[str, str], returns: pd.Series) -> str:
-    facts = f"{_day(returns.index[0])} – {_day(returns.index[-1])} · {len(returns)}"
+    facts = f"{_day(returns.index[0])} to {_day(returns.index[-1])}, sessions 交易日: {len(returns)}"
     return _fill(
         (_ASSETS / "tear_sheet_empty.html").read_text(encoding="utf-8"),
         title=html.escape(title),
@@ -210,6 +210,9 @@ def _finish(
         shortened,
         f"{len(returns)} sessions. Annualised with {per_year} sessions a year; CAGR counts "
         f"{len(returns)}/{per_year} years; risk-free rate 0; the information ratio is not annualised.",
+        ""
+        if benchmark is not None
+        else "In the table of years, Return adds up daily returns and Cumulative compounds them.",
         "Leading days without a position are part of the window and count as zero returns.",
         "A past return is not a forecast.",
     ]
