@@ -79,9 +79,23 @@ def notes_of(
     stochastic = [name for name, forecaster in experiment.forecasters if forecaster.stochastic]
     if stochastic and len(experiment.settings.seeds) == 1:
         notes.append(_ONE_SEED.fill(names=", ".join(stochastic)))
+    return (*notes, *_about_results(outcome))
+
+
+def _about_results(outcome: Outcome) -> list[Said]:
+    """Each remark once, with the results it is about; what concerns most results comes first."""
+    about: dict[Said, list[str]] = {}
     for result in outcome.results:
-        notes += suspicions(result, outcome.performance.loc[result.name].to_dict())
-    return tuple(notes)
+        for remark in suspicions(result, outcome.performance.loc[result.name].to_dict()):
+            about.setdefault(remark, []).append(result.name)
+    ordered = sorted(about.items(), key=lambda item: -len(item[1]))
+    notes = []
+    for remark, names in ordered:
+        if len(names) > 2 and len(names) == len(outcome.results):
+            notes.append(Said(f"All results: {remark.en}.", f"所有结果：{remark.zh}。"))
+        else:
+            notes.append(Said(f"{', '.join(names)}: {remark.en}.", f"{'、'.join(names)}：{remark.zh}。"))
+    return notes
 
 
 def _about_texts(texts: Texts | None, classifier: Classifier | None) -> list[Said]:

@@ -19,89 +19,72 @@ HECTIC = 50.0  # turnover a year
 SHORT = 250  # sessions
 
 
-_NEVER = Said("{name} never traded.", "{name} 从未成交。")
+_NEVER = Said("never traded", "从未成交")
 _ALL_REFUSED = Said(
-    "{name} never traded: all {n} orders were refused, most often for {reason!r}.",
-    "{name} 从未成交：{n} 笔委托全部被拒，最常见原因为 {reason!r}。",
+    "never traded: every order was refused, most often for {reason!r}",
+    "从未成交：所有委托均被拒，最常见原因为 {reason!r}",
 )
 _FEW = Said(
-    "{name} made {n} round trips, below {least}: its win rate and its returns may be luck.",
-    "{name} 仅有 {n} 次完整买卖，少于 {least} 次：胜率与收益可能只是运气。",
+    "fewer than {least} round trips: win rate and returns may be luck",
+    "完整买卖不足 {least} 次：胜率与收益可能只是运气",
 )
 _SHARP = Said(
-    "{name} has a Sharpe ratio of {sharpe:.1f}: look for look-ahead before believing it.",
-    "{name} 夏普比率为 {sharpe:.1f}：请先排查未来函数再相信它。",
+    "a Sharpe ratio above {limit:g}: look for look-ahead before believing it",
+    "夏普比率高于 {limit:g}：请先排查未来函数再相信它",
 )
 _WINNER = Said(
-    "{name} wins {rate:.0%} of its round trips: look for look-ahead, or for rare large losses.",
-    "{name} 胜率高达 {rate:.0%}：请排查未来函数，或罕见的巨额亏损。",
+    "more than {limit:.0%} of round trips won: look for look-ahead, or for rare large losses",
+    "胜率高于 {limit:.0%}：请排查未来函数，或罕见的巨额亏损",
 )
 _REFUSED = Said(
-    "{name} had {share:.0%} of its orders refused, most often for {reason!r}: it could not be traded as "
-    "decided.",
-    "{name} 有 {share:.0%} 的委托被拒，最常见原因为 {reason!r}：无法按决策成交。",
+    "more than {limit:.0%} of orders refused, most often for {reason!r}: not tradable as decided",
+    "超过 {limit:.0%} 的委托被拒，最常见原因为 {reason!r}：无法按决策成交",
 )
-_DEAR = Said(
-    "{name} paid {share:.0%} of the initial cash in costs.", "{name} 的费用占初始资金的 {share:.0%}。"
-)
-_EATEN = Said(
-    "{name} lost money to costs: without them it would have gained about {gross:.1%}.",
-    "{name} 的亏损来自费用：若无费用约可盈利 {gross:.1%}。",
-)
+_DEAR = Said("costs above {limit:.0%} of the initial cash", "费用超过初始资金的 {limit:.0%}")
+_EATEN = Said("a loss made by costs: without them there is a gain", "亏损来自费用：若无费用则为盈利")
 _HECTIC = Said(
-    "{name} turns its capital over {times:.0f} times a year: small errors in costs or slippage decide "
-    "its result.",
-    "{name} 每年换手 {times:.0f} 次：费用或滑点的微小误差即可左右结果。",
+    "capital turned over more than {limit:g} times a year: small errors in costs or slippage decide",
+    "年换手超过 {limit:g} 次：费用或滑点的微小误差即可左右结果",
 )
-_SHORT = Said(
-    "{name} ran over {n} sessions only: annualised figures exaggerate.",
-    "{name} 仅运行 {n} 个交易日：年化数字会夸大。",
-)
-_SINGLE = Said(
-    "{name} owes more than half of its profit to a single round trip.",
-    "{name} 一半以上的盈利来自单次买卖。",
-)
+_SHORT = Said("{n} sessions only: annualised figures exaggerate", "仅运行 {n} 个交易日：年化数字会夸大")
+_SINGLE = Said("more than half of the profit from a single round trip", "一半以上的盈利来自单次买卖")
 
 
 def suspicions(result: BacktestResult, figures: Mapping[str, float]) -> tuple[Said, ...]:
-    """What a careful reader would ask about a result; one sentence each, each names the result.
+    """What a careful reader would ask about a result; each says a thing once, without the result's name.
 
-    `figures` are those of `performance`.  A strategy that never traded gets that one sentence only.
+    So the same remark about several results is one sentence of a report.  `figures` are those of
+    `performance`.  A strategy that never traded gets that one remark only.
     """
-    name = result.name
     if not figures["fills"]:
-        sent = int(figures["orders"])
-        if not sent:
-            return (_NEVER.fill(name=name),)
-        return (_ALL_REFUSED.fill(name=name, n=sent, reason=_main_reason(result)),)
+        if not figures["orders"]:
+            return (_NEVER,)
+        return (_ALL_REFUSED.fill(reason=_main_reason(result)),)
     found = []
-    trips = int(figures["round_trips"])
-    if trips < FEW_TRIPS:
-        found.append(_FEW.fill(name=name, n=trips, least=FEW_TRIPS))
+    if figures["round_trips"] < FEW_TRIPS:
+        found.append(_FEW.fill(least=FEW_TRIPS))
     if _above(figures["sharpe"], HIGH_SHARPE):
-        found.append(_SHARP.fill(name=name, sharpe=figures["sharpe"]))
-    if _above(figures["win_rate"], HIGH_WIN_RATE) and trips >= FEW_TRIPS:
-        found.append(_WINNER.fill(name=name, rate=figures["win_rate"]))
+        found.append(_SHARP.fill(limit=HIGH_SHARPE))
+    if _above(figures["win_rate"], HIGH_WIN_RATE) and figures["round_trips"] >= FEW_TRIPS:
+        found.append(_WINNER.fill(limit=HIGH_WIN_RATE))
     return tuple(found + _about_execution(result, figures))
 
 
 def _about_execution(result: BacktestResult, figures: Mapping[str, float]) -> list[Said]:
-    name, found = result.name, []
-    refused = figures["refused"] / figures["orders"]
-    if refused > MANY_REFUSED:
-        found.append(_REFUSED.fill(name=name, share=refused, reason=_main_reason(result)))
+    found = []
+    if figures["refused"] / figures["orders"] > MANY_REFUSED:
+        found.append(_REFUSED.fill(limit=MANY_REFUSED, reason=_main_reason(result)))
     dear = figures["costs"] / result.initial_cash
     if dear > DEAR:
-        found.append(_DEAR.fill(name=name, share=dear))
-    gross = figures["total_return"] + dear
-    if gross > 0 > figures["total_return"]:
-        found.append(_EATEN.fill(name=name, gross=gross))
+        found.append(_DEAR.fill(limit=DEAR))
+    if figures["total_return"] + dear > 0 > figures["total_return"]:
+        found.append(_EATEN)
     if figures["turnover"] > HECTIC:
-        found.append(_HECTIC.fill(name=name, times=figures["turnover"]))
+        found.append(_HECTIC.fill(limit=HECTIC))
     if len(result.equity) < SHORT:
-        found.append(_SHORT.fill(name=name, n=len(result.equity)))
+        found.append(_SHORT.fill(n=len(result.equity)))
     if len(result.fills) and _concentrated(result):
-        found.append(_SINGLE.fill(name=name))
+        found.append(_SINGLE)
     return found
 
 

@@ -60,9 +60,7 @@ def test_readme_every_block_runs(tmp_path):
 
 
 def without_comments(found):
-    return [
-        (kind, file, re.sub(r'\s+#.*|"""[^"]*"""', "", body)) for kind, file, body in found
-    ]
+    return [(kind, file, re.sub(r'\s+#.*|"""[^"]*"""', "", body)) for kind, file, body in found]
 
 
 def test_readmes_show_the_same_code_in_both_languages():

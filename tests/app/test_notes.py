@@ -1,0 +1,86 @@
+"""The warnings of a report, each from the situation that calls for it."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from qushi.app.config import read_experiment
+from qushi.app.experiment import compute, load_inputs
+from qushi.app.notes import notes_of
+from qushi.core import Bars
+from qushi.sentiment.sources.sample import SampleTexts
+from tiny import write_tiny
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    experiment = read_experiment(write_tiny(tmp_path_factory.mktemp("tiny")))
+    inputs = load_inputs(experiment)
+    return experiment, compute(experiment, inputs)
+
+
+def english(experiment, outcome, texts=None, classifier=None):
+    notes = notes_of(experiment, outcome, texts, classifier)
+    assert all(note.zh and note.zh != note.en for note in notes)
+    return [note.en for note in notes]
+
+
+def test_notes_index_traded_in_fractions_says_so(tiny):
+    assert any("index level cannot be bought" in note for note in english(*tiny))
+
+
+def test_notes_one_seed_of_a_net_says_so(tiny):
+    assert any(note.startswith("lstm: one seed only") for note in english(*tiny))
+
+
+def test_notes_adjusted_source_says_that_prices_were_never_traded(tiny):
+    experiment, outcome = tiny
+    bars = Bars(outcome.bars.frame, outcome.bars.calendar, "adjusted")
+    assert any("never traded" in note for note in english(experiment, replace(outcome, bars=bars)))
+
+
+def test_notes_accuracy_too_good_asks_for_look_ahead(tiny):
+    experiment, outcome = tiny
+    quality = outcome.quality.assign(accuracy=0.75, n=500, p_value=1e-9)
+    notes = english(experiment, replace(outcome, quality=quality))
+    assert any("lstm is right on 75.0% of directions" in note for note in notes)
+    assert not any("No model predicts" in note for note in notes)
+
+
+def test_notes_no_model_better_than_base_rate_counts_the_models(tiny):
+    experiment, outcome = tiny
+    quality = outcome.quality.assign(p_value=[0.04, 0.3])
+    notes = english(experiment, replace(outcome, quality=quality))
+    assert any("2 of them tried" in note and "0.025 needed" in note for note in notes)
+
+
+def test_notes_same_remark_about_several_results_is_one_sentence(tiny):
+    experiment, outcome = tiny
+    notes = english(experiment, outcome)
+    remarks = [note for note in notes if "fewer than 30 round trips" in note]
+    assert len(remarks) == 1
+    for result in outcome.results:
+        trips = outcome.performance.loc[result.name, "round_trips"]
+        named = result.name in remarks[0] or remarks[0].startswith("All results")
+        assert named == (trips < 30)
+
+
+def test_notes_texts_written_for_a_demonstration_say_so(tiny):
+    undated = SimpleNamespace(facts={"knowledge_cutoff": None})
+    texts = SampleTexts().fetch("2021-01-04", "2021-01-08")
+    notes = english(*tiny, texts=texts, classifier=undated)
+    assert "synthetic" in notes[0]
+    assert any("undated texts" in note for note in notes)
+
+
+def test_notes_texts_before_the_end_of_training_are_counted(tiny):
+    texts = SampleTexts().fetch("2021-01-04", "2021-01-08")
+    middle = texts.available_at.iloc[len(texts) // 2]
+
+    dated = SimpleNamespace(facts={"knowledge_cutoff": str(middle)})
+    inside = int((texts.available_at <= pd.Timestamp(middle)).sum())
+    assert any(
+        f"{inside} of {len(texts)} texts" in n for n in english(*tiny, texts=texts, classifier=dated)
+    )

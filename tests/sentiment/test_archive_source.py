@@ -1,0 +1,27 @@
+import pandas as pd
+import pytest
+
+from qushi.core import DataError, Texts
+from qushi.sentiment import TextArchive
+from qushi.sentiment.sources.archive import ArchivedTexts
+
+
+def some_texts():
+    at = pd.to_datetime(["2024-01-02 02:00", "2024-01-03 02:00"], utc=True)
+    return Texts.from_frame(
+        pd.DataFrame({"id": ["a", "b"], "published_at": at, "audience": "public", "body": ["跌", "涨"]})
+    )
+
+
+def test_archived_texts_come_back_by_window(tmp_path):
+    path = tmp_path / "texts.sqlite"
+    TextArchive(path).add(some_texts())
+    source = ArchivedTexts(url=str(path))
+    assert source.fetch().frame["id"].tolist() == ["a", "b"]
+    assert source.fetch(end="2024-01-02").frame["id"].tolist() == ["a"]
+
+
+def test_archived_texts_without_an_archive_say_how_to_fill_one(tmp_path):
+    with pytest.raises(DataError, match="fill one with qushi texts import"):
+        ArchivedTexts(url=str(tmp_path / "none.sqlite")).fetch()
+    assert not (tmp_path / "none.sqlite").exists()
