@@ -148,7 +148,7 @@ class Forecaster(Settings, ABC):
         kind = str(description["kind"])
         found: type[Forecaster] = cls
         if cls is Forecaster:
-            found = find(_MODELS.rstrip("."), kind, Forecaster)  # type: ignore[type-abstract]
+            found = find(_MODELS.rstrip("."), kind, Forecaster)
         model = found.parse(description["settings"], f"{path / _DESCRIPTION}")
         if not isinstance(model, cls) or model.kind != kind:
             raise DataError(f"{path} holds a {kind!r}, not a {cls.__name__}")

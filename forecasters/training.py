@@ -17,19 +17,19 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from ..core import QUIET, ConfigError, FitError, Progress, Settings
+from ..core import QUIET, FitError, Progress, Settings
+from ..core.compute import Device, choose_device, torch_threads
 from ..core.hashing import hash_json
 from .base import write_whole
 from .windows import Float32Array, Windows
 
-Device = Literal["auto", "cpu", "cuda", "mps"]
 Loss = Callable[[Tensor, Tensor], Tensor]
 _STATE = "training.safetensors"
 
@@ -101,7 +101,7 @@ def train_network(
     if len(train) == 0:
         raise FitError("a net needs training windows, received none")
     device = choose_device(settings.device)
-    with seeded(seed, device), threads(settings.threads):
+    with seeded(seed, device), torch_threads(settings.threads):
         net = build().to(device)
         optimizer = torch.optim.AdamW(
             net.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
@@ -130,7 +130,7 @@ def predict_network(net: nn.Module, windows: Windows, settings: Training) -> Flo
     device = choose_device(settings.device)
     found = np.empty(len(windows), dtype=np.float32)
     buffer = windows.buffer(min(1024, max(len(windows), 1)))
-    with threads(settings.threads), torch.inference_mode():
+    with torch_threads(settings.threads), torch.inference_mode():
         net = net.to(device).eval()
         for which in windows.batches(1024):
             batch = torch.from_numpy(windows.gather(which, buffer)).to(device)
@@ -139,16 +139,6 @@ def predict_network(net: nn.Module, windows: Windows, settings: Training) -> Flo
     if not np.isfinite(found).all():
         raise FitError("the net answered with something that is not a number")
     return found
-
-
-def choose_device(wanted: Device) -> torch.device:
-    """The device to train on; `ConfigError` where the wanted one is not there."""
-    have = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if wanted == "auto":
-        return torch.device(next(name for name in ("cuda", "mps", "cpu") if have[name]))
-    if not have[wanted]:
-        raise ConfigError(f"the device {wanted!r} is not available on this machine: choose 'auto'")
-    return torch.device(wanted)
 
 
 @contextmanager
@@ -163,17 +153,6 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
             yield
         finally:
             torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = before
-
-
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    """Run with so many CPU threads, and put the number back."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _reseed(seed: int, epoch: int) -> None:

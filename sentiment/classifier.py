@@ -18,8 +18,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..core import QUIET, ConfigError, DataError, Progress, Texts
+from ..core.compute import Device, choose_device, torch_threads
 from ..core.hashing import hash_json
-from ._runtime import pick_device, quiet_transformers, torch_threads
+from ._runtime import quiet_transformers
 from .archive import TextArchive
 from .identity import content_hash
 from .labels import ALIASES, LABELS
@@ -65,7 +66,7 @@ class Classifier:
         labels: Sequence[str] = (),
         max_length: int = 0,
         threads: int = 1,
-        device: str = "auto",
+        device: Device = "auto",
     ) -> "Classifier":
         """Load a model folder or a hub id.
 
@@ -83,7 +84,7 @@ class Classifier:
         length = _length(max_length or int(card.get("max_length", 128)), model, tokenizer)
         facts = {"knowledge_cutoff": None, **card, "name": Path(name).name, "parameters": _size(model)}
         mark = hash_json([content, outputs, length])
-        model = model.to(pick_device(device)).eval()
+        model = model.to(choose_device(device)).eval()
         return cls(model, tokenizer, outputs, length, mark, {**facts, "fingerprint": mark}, threads)
 
     def score(

@@ -15,7 +15,7 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from ..core import DataError, Progress, Settings, SourceError
-from ._runtime import pick_device
+from ..core.compute import Device, choose_device
 from .classifier import encode
 from .labels import LABELS
 from .loading import locate, reach
@@ -54,7 +54,7 @@ class TrainingSettings(Settings):
     valid: float = Field(default=0.1, gt=0, lt=1)
     seed: int = 0
     threads: int = Field(default=1, ge=1)
-    device: str = "auto"
+    device: Device = "auto"
 
     @model_validator(mode="after")
     def _heads_fit(self) -> "TrainingSettings":
@@ -92,7 +92,7 @@ def fit(
     import torch
 
     texts = kept["text"].tolist()
-    device = pick_device(settings.device)
+    device = choose_device(settings.device)
     with torch.random.fork_rng(), tempfile.TemporaryDirectory() as scratch:
         torch.manual_seed(settings.seed)
         base = settings.base

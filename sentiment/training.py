@@ -20,8 +20,9 @@ from typing import Any
 import pandas as pd
 
 from ..core import QUIET, DataError, Progress
+from ..core.compute import torch_threads
 from ..core.hashing import hash_frame
-from ._runtime import quiet_transformers, torch_threads
+from ._runtime import quiet_transformers
 from .classifier import CARD
 from .evaluation import Evaluation, evaluate_probabilities
 from .fitting import Epoch, TrainingSettings, fit

@@ -225,7 +225,8 @@ def dated_texts(bars: pd.DataFrame) -> pd.DataFrame:
 def labelled_texts(dated: pd.DataFrame, size: int = 2400) -> pd.DataFrame:
     """`label, text`: balanced but for a few more negatives; four in a hundred labels are wrong."""
     generator = np.random.default_rng(SEED + 1)
-    taken, rows = set(dated["body"]), []
+    taken = set(dated["body"])
+    rows: list[tuple[str, str]] = []
     while len(rows) < size:
         tone = str(generator.choice(TONES, p=[0.38, 0.27, 0.35]))
         audience = str(generator.choice(["public", "institution"], p=[0.7, 0.3]))

@@ -7,7 +7,8 @@ from torch import nn
 from torch.nn import functional
 
 from qushi.core import QUIET, ConfigError, FitError
-from qushi.forecasters.training import Training, choose_device, predict_network, train_network
+from qushi.core.compute import choose_device
+from qushi.forecasters.training import Training, predict_network, train_network
 from qushi.forecasters.windows import Panel, Windows
 
 FAST = Training(epochs=6, batch=32, learning_rate=0.01, patience=6)
