@@ -116,7 +116,7 @@ class Bars:
 
     def wide(self, column: str) -> pd.DataFrame:
         """One column as sessions x symbols; NaN where a symbol has no row."""
-        return self.frame[column].unstack("symbol")
+        return _wide(self.frame[column])
 
     def adjusted(self, column: str = "close") -> pd.DataFrame:
         """A price column times the back-adjustment factor, sessions x symbols: comparable in time.
@@ -125,7 +125,7 @@ class Bars:
         """
         if column not in PRICES:
             raise DataError(f"{column!r} is not a price: {near_names(column, PRICES)}")
-        return (self.frame[column] * self.frame["factor"]).unstack("symbol")
+        return _wide(self.frame[column] * self.frame["factor"])
 
     def one(self, symbol: str) -> pd.DataFrame:
         """The rows of one symbol, indexed by session."""
@@ -168,6 +168,13 @@ class Bars:
         frame = frame.copy()
         frame.index = frame.index.remove_unused_levels()
         return type(self)(frame, self.calendar, self.adjustment)
+
+
+def _wide(values: pd.Series) -> pd.DataFrame:
+    """Sessions x symbols, both ascending: `unstack` alone keeps the order of the index levels, which a
+    selection leaves in order of appearance, where one symbol's gaps come last.
+    """
+    return values.unstack("symbol").sort_index().sort_index(axis=1)
 
 
 def _check(frame: pd.DataFrame, calendar: str, adjustment: str) -> None:

@@ -83,15 +83,25 @@ class PanicIndex:
         audience: str = ALL,
         column: str = "panic",
     ) -> pd.DataFrame:
-        """One column as sessions x symbols: a symbol's own scope, else the market's.
+        """One column as sessions x symbols: the market's scope until a symbol's own has begun.
 
-        Sessions without a value stay NaN.
+        A symbol's own scope begins with its first known `panic` in the index; from there on its own
+        values count, before it the market's.  So a text that first names a symbol later on changes
+        nothing before it.  Sessions without a value stay NaN.
         """
-        found = {}
-        for symbol in symbols:
-            scope = symbol if symbol in self.scopes else MARKET
-            found[symbol] = self.one(scope, audience)[column].reindex(sessions)
-        return pd.DataFrame(found, index=sessions)
+        return pd.DataFrame({s: self._followed(s, sessions, audience, column) for s in symbols})
+
+    def _followed(
+        self, symbol: str, sessions: pd.DatetimeIndex, audience: str, column: str
+    ) -> pd.Series:
+        market = self.one(MARKET, audience)[column].reindex(sessions)
+        if symbol not in self.scopes:
+            return market
+        own = self.one(symbol, audience)
+        begins = own["panic"].first_valid_index()
+        if begins is None:
+            return market
+        return market.where(sessions < begins, own[column].reindex(sessions))
 
     @property
     def fingerprint(self) -> str:

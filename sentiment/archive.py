@@ -18,7 +18,7 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from ..core import QUIET, ConfigError, Progress, Texts
+from ..core import QUIET, ConfigError, MissingExtraError, Progress, Texts
 from .identity import content_hash
 from .sources._base import TextSource, moment
 
@@ -210,13 +210,16 @@ def _engine(url: str) -> sa.Engine:
         path.parent.mkdir(parents=True, exist_ok=True)
         url = f"sqlite:///{path}"
     try:
+        backend = sa.make_url(url).get_backend_name()
+        if backend not in ("sqlite", "postgresql"):
+            raise ConfigError(
+                f"the text archive is a SQLite file or a PostgreSQL URL, received {backend!r}"
+            )
         engine = sa.create_engine(url)
-    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError) as error:
+    except ImportError as error:
+        raise MissingExtraError(str(error.name), "postgres", "a PostgreSQL archive") from error
+    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError) as error:
         raise ConfigError(f"the text archive {url!r} cannot be reached: {error}") from error
-    if engine.dialect.name not in ("sqlite", "postgresql"):
-        raise ConfigError(
-            f"the text archive is a SQLite file or a PostgreSQL URL, received {engine.dialect.name!r}"
-        )
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _prepare_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)

@@ -1,7 +1,9 @@
+import sys
+
 import pandas as pd
 import pytest
 
-from qushi.core import DataError, Texts
+from qushi.core import DataError, MissingExtraError, Texts
 from qushi.sentiment import TextArchive
 from qushi.sentiment.sources.archive import ArchivedTexts
 
@@ -25,3 +27,9 @@ def test_archived_texts_without_an_archive_say_how_to_fill_one(tmp_path):
     with pytest.raises(DataError, match="fill one with qushi texts import"):
         ArchivedTexts(url=str(tmp_path / "none.sqlite")).fetch()
     assert not (tmp_path / "none.sqlite").exists()
+
+
+def test_archive_on_postgres_without_its_driver_says_which_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'qushi\[postgres\]'"):
+        TextArchive("postgresql+psycopg://team@localhost/texts")
