@@ -3,16 +3,21 @@
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import cli_data, cli_runs, cli_sentiment, cli_texts
 from .shell import Json, Runs, Store, emit, emit_table, guarded, show_path, workspace
 
+if TYPE_CHECKING:
+    from .run import Finished
+
 app = typer.Typer(
     name="qushi",
-    help="qushi (趋势): forecast-driven strategies, backtested under the market's real rules.",
+    help="qushi (趋势): forecast-driven strategies, backtested under the market's real rules.\n\n"
+    "Ends with 0 when done, 1 when the work failed, 2 when the command or a file needs mending, 130 "
+    "when interrupted. An error is one sentence on standard error, with --json as without.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -71,15 +76,23 @@ def _run(path: Path, json: bool, store: Path | None, runs: Path | None) -> None:
     if json:
         emit(finished.summary())
         return
+    _show(finished, experiment.settings.language)
+    if finished.folder is not None:
+        show_path("report", finished.folder / "report.html")
+
+
+def _show(finished: "Finished", language: str) -> None:
+    """Warnings first, then what failed, then the figures."""
     for note in finished.notes:
         typer.secho("note: ", fg="yellow", nl=False)
-        typer.echo(note.zh if experiment.settings.language == "zh" else note.en)
+        typer.echo(note.zh if language == "zh" else note.en)
+    for what, why in finished.outcome.failures:
+        typer.secho("failed: ", fg="red", nl=False)
+        typer.echo(f"{what}: {why}")
     if not finished.outcome.quality.empty:
         emit_table(finished.quality_table(), as_json=False)
     if not finished.outcome.performance.empty:
         emit_table(finished.returns_table(), as_json=False)
-    if finished.folder is not None:
-        show_path("report", finished.folder / "report.html")
 
 
 @app.command()
@@ -105,7 +118,7 @@ def backtest(
     if json:
         emit(finished.summary())
     else:
-        emit_table(finished.returns_table(), as_json=False)
+        _show(finished, read.settings.language)
 
 
 @app.command()
@@ -125,8 +138,10 @@ def panic(
     from .config import read_experiment
     from .console import ConsoleProgress
     from .run import panic_of
-    from .tables import write_table
+    from .tables import check_writable, write_table
 
+    if out is not None:
+        check_writable(out)
     read = read_experiment(experiment)
     with ConsoleProgress(quiet=json) as progress:
         found = panic_of(read, workspace(store), progress)
@@ -134,6 +149,8 @@ def panic(
     if out is not None:
         write_table(found.frame, out)
     emit_table(table, as_json=json, digits=2)
+    if out is not None and not json:
+        show_path("panic index", out)
 
 
 @app.command()
@@ -153,7 +170,7 @@ def report(
         workspace(runs=runs).run_store, run, None if language is None else language.value
     )
     if json:
-        emit({"report": str(path)})
+        emit({"report": str(path.resolve())})
     else:
         show_path("report", path)
 

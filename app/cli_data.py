@@ -1,5 +1,6 @@
 """`qushi data`: bars from anywhere into the store, and whether they can be trusted."""
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,7 +9,7 @@ import typer
 from .shell import Json, Store, complain, emit, emit_table, guarded, workspace
 
 if TYPE_CHECKING:
-    from ..market import BarSource
+    from ..market.store import UpdateReport
 
 app = typer.Typer(help="Bars: fetch, import, list, check.", no_args_is_help=True)
 
@@ -44,9 +45,22 @@ def fetch(
     """
     from ..core.extensions import build
     from ..market import BarSource
+    from .console import ConsoleProgress
 
-    found = build("qushi.market.sources", {"kind": source, **parse_settings(set_)}, BarSource, "--set")
-    _update(name or source, found, tuple(symbols), start, end, json, store)
+    for symbol in symbols:
+        _check_symbol(symbol)
+    _check_window(start, end)
+    # Its log says a second time, on standard error, what the error says.
+    logging.getLogger("yfinance").setLevel(logging.CRITICAL)
+    table = {"kind": source, **parse_settings(set_)}
+    found = build("qushi.market.sources", table, BarSource, "--source")
+    with ConsoleProgress(quiet=json, notes=False) as progress:
+        report = workspace(store).bars.update(name or source, found, symbols, start, end, progress)
+    _say(report, json)
+    for update in report.failed:
+        complain(f"{update.symbol}: {update.detail}")
+    if report.failed:
+        raise typer.Exit(1)
 
 
 @app.command("import")
@@ -69,6 +83,7 @@ def import_(
     from ..core.extensions import build
     from ..market import BarSource
 
+    _check_symbol(symbol)
     if not file.is_file():
         raise DataError(f"no file {str(file)!r}: check the path")
     table: dict[str, Any] = {
@@ -81,44 +96,55 @@ def import_(
     }
     if map_:
         table["columns"] = dict(pair(item, "--map") for item in map_)
-    _update(
-        name,
-        build("qushi.market.sources", table, BarSource, "--set"),
-        (symbol,),
-        None,
-        None,
-        json,
-        store,
-    )
+    source = build("qushi.market.sources", table, BarSource, "data import")
+    report = workspace(store).bars.update(name, source, (symbol,))
+    for update in report.failed:
+        raise DataError(update.detail)
+    _say(report, json)
 
 
-def _update(
-    name: str,
-    source: "BarSource",
-    symbols: tuple[str, ...],
-    start: str | None,
-    end: str | None,
-    json: bool,
-    store: Path | None,
-) -> None:
-    from .console import ConsoleProgress
+def _check_symbol(symbol: str) -> None:
+    """A bare code would be taken for an American symbol."""
+    from ..core import ConfigError
+    from ..market.instruments import exchange_of
 
-    with ConsoleProgress(quiet=json) as progress:
-        report = workspace(store).bars.update(name, source, symbols, start, end, progress)
+    if not symbol.strip():
+        raise ConfigError("a symbol is empty: write one like 600519.SH or AAPL")
+    if exchange_of(symbol):
+        raise ConfigError(
+            f"the symbol {symbol!r} lacks its exchange: write {symbol}.{exchange_of(symbol)} for the "
+            "share, or .SH, .SZ, .BJ, .TW, .TWO as it is"
+        )
+
+
+def _check_window(start: str | None, end: str | None) -> None:
+    import datetime
+
+    from ..core import ConfigError
+
+    for option, date in (("--start", start), ("--end", end)):
+        try:
+            datetime.date.fromisoformat(date or "2000-01-01")
+        except ValueError:
+            raise ConfigError(f"{option} is {date!r}: write a date as YYYY-MM-DD") from None
+    if start and end and start > end:
+        raise ConfigError(f"--start {start} comes after --end {end}")
+
+
+def _say(report: "UpdateReport", json: bool) -> None:
+    """What an update did; failures are left to the caller."""
     if json:
         emit({"updates": [vars(u) for u in report.updates], "notes": list(report.notes)})
-    else:
-        for update in report.updates:
-            if update.outcome != "failed":
-                added = f", {update.added} new sessions" if update.added else ""
-                detail = f" ({update.detail})" if update.detail else ""
-                typer.echo(f"{update.symbol}: {update.outcome}{added}{detail}")
-        for note in report.notes:
+        return
+    failures = {f"{u.symbol} failed: {u.detail}" for u in report.failed}
+    for note in report.notes:
+        if note not in failures:
             typer.echo(f"note: {note}")
-        for update in report.failed:
-            complain(f"{update.symbol}: {update.detail}")
-    if report.failed:
-        raise typer.Exit(1)
+    for update in report.updates:
+        if update.outcome != "failed":
+            added = f", {counted(update.added, 'new session')}" if update.added else ""
+            detail = f" ({update.detail})" if update.detail else ""
+            typer.echo(f"{update.symbol}: {update.outcome}{added}{detail}")
 
 
 @app.command("list")
@@ -145,6 +171,8 @@ def check(
     """Name gaps, impossible prices and jumps that look like missed adjustments. Exit 1 if any."""
     import pandas as pd
 
+    from ..core import DataError
+    from ..core.errors import near_names
     from ..core.extensions import build
     from ..market import BarSource, check_bars
 
@@ -153,8 +181,11 @@ def check(
         bars = [sample.fetch(s) for s in symbols or sample.symbols()]
     else:
         stored = workspace(store).bars
-        wanted = symbols or [str(s) for s in stored.list().query("name == @source")["symbol"]]
-        bars = [stored.read(source, s) for s in wanted] or [stored.read(source, "")]
+        wanted = symbols or stored.symbols(source)
+        if not wanted:
+            names = {"sample", *stored.list()["name"]}
+            raise DataError(f"no bars stored under {source!r}: {near_names(source, names)}")
+        bars = [stored.read(source, s) for s in wanted]
     findings = [finding for one in bars for finding in check_bars(one)]
     columns = ["symbol", "session", "kind", "detail"]
     table = pd.DataFrame([[getattr(f, c) for c in columns] for f in findings], columns=columns)
@@ -162,9 +193,15 @@ def check(
         emit_table(table, as_json=json)
     if not json:
         rows = sum(len(b) for b in bars)
-        typer.echo(f"{len(bars)} symbols, {rows} bars, {len(findings)} findings")
+        counts = ((len(bars), "symbol"), (rows, "bar"), (len(findings), "finding"))
+        typer.echo(", ".join(counted(number, what) for number, what in counts))
     if findings:
         raise typer.Exit(1)
+
+
+def counted(number: int, what: str) -> str:
+    """`1 symbol`, `2 symbols`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def parse_settings(items: list[str] | None) -> dict[str, Any]:

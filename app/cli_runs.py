@@ -28,14 +28,14 @@ def show(
     runs: Runs = None,
 ) -> None:
     """What a run was asked, what stands in it, and what its strategies earned."""
-    from .run import stored_tables
+    from .run import QUALITY, stored_tables
 
     found, about, quality, returns = stored_tables(workspace(runs=runs).run_store, run)
     report = found.folder / "report.html"
     if json:
         emit(
             {
-                "report": str(report),
+                "report": str(report.resolve()),
                 "manifest": dict(found.manifest),
                 "about": about,
                 "quality": quality.to_dict("records"),
@@ -44,9 +44,11 @@ def show(
         )
         return
     typer.echo(f"{found.folder.name}  {about['description']}".rstrip())
-    for english, _ in about["notes"]:
-        typer.echo(f"note: {english}")
-    for table in (quality, returns):
+    for english, chinese in about["notes"]:
+        typer.echo(f"note: {chinese if about['language'] == 'zh' else english}")
+    for what, why in about["failures"]:
+        typer.echo(f"failed: {what}: {why}")
+    for table in (quality[list(QUALITY)] if len(quality) else quality, returns):
         if not table.empty:
             emit_table(table, as_json=False)
     show_path("report", report)

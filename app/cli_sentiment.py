@@ -44,7 +44,7 @@ def train(
     if json:
         emit(
             {
-                "folder": str(report.folder),
+                "folder": str(report.folder.resolve()),
                 "accuracy": found.accuracy,
                 "majority": found.majority,
                 "balanced_accuracy": found.balanced_accuracy,
@@ -96,7 +96,9 @@ def evaluate(labels: Labels, model: Model, json: Json = False) -> None:
 @app.command()
 @guarded
 def score(
-    file: Annotated[Path, typer.Argument(help="CSV with a column text; other columns are kept.")],
+    file: Annotated[
+        Path, typer.Argument(help="CSV or Parquet with a column text; other columns are kept.")
+    ],
     model: Model,
     out: Annotated[
         Path | None, typer.Option(help="Write here: .csv or .parquet. Default: print.")
@@ -105,22 +107,19 @@ def score(
     json: Json = False,
 ) -> None:
     """Score texts: probability of negative, neutral and positive."""
-    import pandas as pd
-
     from ..core import DataError
     from ..sentiment import Classifier
     from .console import ConsoleProgress
-    from .tables import write_table
+    from .tables import check_writable, read_table, write_table
 
-    if not file.is_file():
-        raise DataError(f"no file {str(file)!r}: check the path")
-    table = pd.read_csv(file, dtype=str, keep_default_na=False)
+    if out is not None:
+        check_writable(out)
+    table = read_table(file)
     if text not in table.columns:
         raise DataError(f"{file.name} has no column {text!r}: it has {list(table.columns)}; see --text")
+    texts = table[text].fillna("").astype(str).str.strip().tolist()
     with ConsoleProgress(quiet=json) as progress:
-        scores = Classifier.load(model).probabilities(
-            table[text].str.strip().tolist(), progress=progress
-        )
+        scores = Classifier.load(model).probabilities(texts, progress=progress)
     for column, name in enumerate(("p_neg", "p_neu", "p_pos")):
         table[name] = scores[:, column]
     if out is None:
@@ -128,6 +127,6 @@ def score(
         return
     write_table(table, out)
     if json:
-        emit({"rows": len(table), "out": str(out)})
+        emit({"rows": len(table), "out": str(out.resolve())})
     else:
         show_path("scores", out)

@@ -42,7 +42,7 @@ def import_(
     }
     if map_:
         table["columns"] = dict(pair(item, "--map") for item in map_)
-    source = build("qushi.sentiment.sources", table, TextSource, "--set")
+    source = build("qushi.sentiment.sources", table, TextSource, "texts import")
     with ConsoleProgress(quiet=json) as progress:
         report = workspace(store).archive.fill(source, progress=progress)
     if json:

@@ -12,11 +12,20 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
+HEARTBEAT = 30.0
+"""Seconds without a line in a pipe after which a task that goes on says how far it is."""
+BRIEF = 5.0
+"""Seconds under which a task within another one (the epochs of a fold) gets no line of its own."""
+
 
 class ConsoleProgress:
-    """A `core.Progress` on the terminal; use as a context manager."""
+    """A `core.Progress` on the terminal; use as a context manager.
 
-    def __init__(self, quiet: bool = False) -> None:
+    Without `notes` the sentences are left to whoever has them in a report anyway.
+    """
+
+    def __init__(self, quiet: bool = False, notes: bool = True) -> None:
+        self._notes = notes
         self._console = Console(stderr=True, quiet=quiet)
         self._bars = Bars(
             TextColumn("{task.description}"),
@@ -31,6 +40,7 @@ class ConsoleProgress:
         self._totals: dict[str, int] = {}
         self._done: dict[str, int] = {}
         self._started: dict[str, float] = {}
+        self._spoke = time.monotonic()
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -53,16 +63,31 @@ class ConsoleProgress:
             self._tasks[task] = self._bars.add_task(task, total=total)
 
     def advance(self, task: str, steps: int = 1) -> None:
-        """Some steps are done; in a pipe, one line when the task is."""
+        """Some steps are done; in a pipe, one line when the task is, and now and then before."""
         if task not in self._tasks:
             self.begin(task, steps)
         self._bars.advance(self._tasks[task], steps)
-        before = self._done[task]
+        before, total = self._done[task], self._totals[task]
         self._done[task] += steps
-        if self._plain and before < self._totals[task] <= self._done[task]:
-            took = time.monotonic() - self._started[task]
-            print(f"{task}: {self._totals[task]} done in {took:.1f} s", file=sys.stderr)  # noqa: T201
+        now = time.monotonic()
+        took = now - self._started[task]
+        if before < total <= self._done[task]:
+            if took < BRIEF and self._inside_another(task):
+                return
+            self._say(f"{task}: {total} done in {took:.1f} s")
+        elif now - self._spoke >= HEARTBEAT and self._done[task] < total:
+            self._say(f"{task}: {self._done[task]} of {total} after {took:.0f} s")
+
+    def _inside_another(self, task: str) -> bool:
+        return any(self._done[other] < self._totals[other] for other in self._totals if other != task)
+
+    def _say(self, line: str) -> None:
+        """One line in a pipe; on a terminal the bars say it."""
+        if self._plain:
+            self._spoke = time.monotonic()
+            print(line, file=sys.stderr, flush=True)  # noqa: T201
 
     def note(self, message: str) -> None:
         """One plain sentence."""
-        self._console.print(message, highlight=False, markup=False, soft_wrap=True)
+        if self._notes:
+            self._console.print(message, highlight=False, markup=False, soft_wrap=True)

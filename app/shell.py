@@ -14,12 +14,20 @@ import typer
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.table import Table
 
     from .workspace import Workspace
 
 P = ParamSpec("P")
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, no progress.")]
+Json = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        help="One JSON document on standard output and no progress; an error stays a sentence on "
+        "standard error.",
+    ),
+]
 Store = Annotated[
     Path | None, typer.Option("--store", help="Folder of bars, texts and models. [default: store]")
 ]
@@ -45,6 +53,11 @@ def guarded(function: Callable[P, None]) -> Callable[P, None]:
         except QushiError as error:
             complain(str(error))
             raise typer.Exit(error.exit_code) from None
+        except BrokenPipeError:
+            raise  # the reader has seen enough; click ends the command silently
+        except OSError as error:
+            complain(_refused(error))
+            raise typer.Exit(1) from None
         except KeyboardInterrupt:
             complain("interrupted: what is finished is kept, the same command goes on from there")
             raise typer.Exit(130) from None
@@ -58,45 +71,96 @@ def complain(message: str) -> None:
     typer.echo(message, err=True)
 
 
+def _refused(error: OSError) -> str:
+    """What the system would not do, in words: `cannot use 'x': Permission denied`."""
+    named = error.filename2 or error.filename
+    reason = error.strerror or str(error)
+    return f"cannot use {str(named)!r}: {reason}" if named else reason
+
+
 def emit(value: Mapping[str, Any] | Sequence[Any]) -> None:
     """Print one JSON document; NaN becomes null, as JSON knows no other."""
     typer.echo(json.dumps(_jsonable(value), ensure_ascii=False, indent=1, allow_nan=False))
 
 
 def emit_table(table: "pd.DataFrame", as_json: bool, digits: int = 4) -> None:
-    """Print a table, as JSON records or drawn for people; nothing is left out in a pipe."""
+    """Print a table, as JSON records or drawn for people.
+
+    Nothing is left out: what is wider than the terminal goes below, the first column repeated; in a
+    pipe every row is one line.
+    """
     if as_json:
         emit(table.to_dict("records"))
         return
-    from rich.box import SIMPLE_HEAD
     from rich.console import Console
+
+    cells = {
+        str(name): [_cell(value, _FORMATS.get(str(name), f",.{digits}f")) for value in table[name]]
+        for name in table.columns
+    }
+    right = {str(name) for name in table.columns if table[name].dtype.kind in "iuf"}
+    console = Console()
+    limit = console.width if console.is_terminal else 1_000_000
+    for names in _abreast(cells, limit):
+        drawn = _drawn({name: cells[name] for name in names}, right)
+        if not console.is_terminal:
+            wide = console.options.update(width=limit, max_width=limit)
+            console = Console(width=max(console.measure(drawn, options=wide).maximum, 80))
+        console.print(drawn)
+
+
+def _abreast(cells: Mapping[str, Sequence[str]], limit: int) -> list[list[str]]:
+    """Column names, in as many parts as the width asks for; the first column opens each."""
+    from rich.cells import cell_len
+
+    key, *others = cells
+    width = {name: 3 + max(map(cell_len, [name, *cells[name]])) for name in cells}
+    parts, used = [[key]], width[key] + 1
+    for name in others:
+        if used + width[name] > limit and len(parts[-1]) > 1:
+            parts.append([key])
+            used = width[key] + 1
+        parts[-1].append(name)
+        used += width[name]
+    return parts
+
+
+def _drawn(cells: Mapping[str, Sequence[str]], right: set[str]) -> "Table":
+    from rich.box import SIMPLE_HEAD
     from rich.markup import escape
     from rich.table import Table
 
     drawn = Table(box=SIMPLE_HEAD, header_style="bold")
-    for name in table.columns:
-        right = table[name].dtype.kind in "iuf"
-        drawn.add_column(str(name), justify="right" if right else "left", no_wrap=True)
-    for row in table.itertuples(index=False):
-        drawn.add_row(*(escape(_cell(value, digits)) for value in row))
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=max(console.measure(drawn, options=_wide(console)).maximum, 80))
-    console.print(drawn)
+    for name in cells:
+        drawn.add_column(escape(name), justify="right" if name in right else "left", overflow="fold")
+    for row in zip(*cells.values(), strict=True):
+        drawn.add_row(*map(escape, row))
+    return drawn
 
 
-def _wide(console: Any) -> Any:
-    return console.options.update(width=10_000, max_width=10_000)
+_FORMATS = {
+    **dict.fromkeys(("accuracy", "base_rate", "total_return", "cagr", "max_drawdown"), ".1%"),
+    **dict.fromkeys(("exposure", "excess_return"), ".1%"),
+    **dict.fromkeys(("round_trips", "refused", "costs"), ",.0f"),
+    **dict.fromkeys(("mcc", "relative_mae", "ic", "p_value"), ".3f"),
+    "sharpe": ".2f",
+    "seconds": ".1f",
+}
+"""How figures are shown to people, by column; --json keeps every digit."""
 
 
-def _cell(value: Any, digits: int) -> str:
+def _cell(value: Any, form: str) -> str:
     if value is None or value != value or str(value) == "NaT":
         return "–"
     if isinstance(value, float):
-        return f"{value:,.{digits}f}"
+        return format(value, form)
     if hasattr(value, "strftime"):
-        return str(value.strftime("%Y-%m-%d"))
+        return str(value.strftime("%Y-%m-%d" if _is_day(value) else "%Y-%m-%d %H:%M %Z")).strip()
     return str(value)
+
+
+def _is_day(moment: Any) -> bool:
+    return moment.tzinfo is None and (moment.hour, moment.minute, moment.second) == (0, 0, 0)
 
 
 def _jsonable(value: Any) -> Any:
@@ -108,6 +172,9 @@ def _jsonable(value: Any) -> Any:
         value = value.item()
     if value is None or (isinstance(value, float) and value != value) or str(value) == "NaT":
         return None
+    if hasattr(value, "isoformat"):
+        text = str(value.isoformat())
+        return text.removesuffix("T00:00:00")
     if isinstance(value, str | int | float | bool):
         return value if value not in (float("inf"), float("-inf")) else str(value)
     return str(value)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from ..core import BacktestResult
 from ..core.notes import Said
+from ..core.result import REASON_WORDS
 
 FEW_TRIPS = 30
 HIGH_SHARPE = 3.0
@@ -21,8 +22,8 @@ SHORT = 250  # sessions
 
 _NEVER = Said("never traded", "从未成交")
 _ALL_REFUSED = Said(
-    "never traded: every order was refused, most often for {reason!r}",
-    "从未成交：所有委托均被拒，最常见原因为 {reason!r}",
+    "never traded: every order was refused, most often for: {reason}",
+    "从未成交：所有委托均被拒，最常见原因为{reason}",
 )
 _FEW = Said(
     "fewer than {least} round trips: win rate and returns may be luck",
@@ -37,8 +38,8 @@ _WINNER = Said(
     "胜率高于 {limit:.0%}：请排查未来函数，或罕见的巨额亏损",
 )
 _REFUSED = Said(
-    "more than {limit:.0%} of orders refused, most often for {reason!r}: not tradable as decided",
-    "超过 {limit:.0%} 的委托被拒，最常见原因为 {reason!r}：无法按决策成交",
+    "more than {limit:.0%} of orders refused, most often for {reason}: not tradable as decided",
+    "超过 {limit:.0%} 的委托被拒，最常见原因为{reason}：无法按决策成交",
 )
 _DEAR = Said("costs above {limit:.0%} of the initial cash", "费用超过初始资金的 {limit:.0%}")
 _EATEN = Said("a loss made by costs: without them there is a gain", "亏损来自费用：若无费用则为盈利")
@@ -96,8 +97,9 @@ def _concentrated(result: BacktestResult) -> bool:
     return len(profits) > 2 and gained > 0 and float(profits.max()) > gained / 2
 
 
-def _main_reason(result: BacktestResult) -> str:
-    return str(result.orders.loc[result.orders["status"] == "refused", "reason"].mode().iloc[0])
+def _main_reason(result: BacktestResult) -> Said:
+    refused = result.orders.loc[result.orders["status"] == "refused", "reason"]
+    return REASON_WORDS[str(refused.mode().iloc[0])]
 
 
 def _above(value: float, limit: float) -> bool:

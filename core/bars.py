@@ -142,13 +142,14 @@ class Bars:
         at = self.frame.index.get_level_values("session")
         keep = np.ones(len(at), dtype=bool)
         if start is not None:
-            keep &= at >= pd.Timestamp(start)
+            keep &= at >= _day(start)
         if end is not None:
-            keep &= at <= pd.Timestamp(end)
+            keep &= at <= _day(end)
         if not keep.any():
             raise DataError(
                 f"no bars from {start or 'the first'} to {end or 'the last'}: "
-                f"they run from {at.min():%Y-%m-%d} to {at.max():%Y-%m-%d}"
+                f"they run from {at.min():%Y-%m-%d} to {at.max():%Y-%m-%d} "
+                f"({', '.join(self.symbols[:3])})"
             )
         return self._with(self.frame[keep])
 
@@ -175,6 +176,13 @@ def _wide(values: pd.Series) -> pd.DataFrame:
     selection leaves in order of appearance, where one symbol's gaps come last.
     """
     return values.unstack("symbol").sort_index().sort_index(axis=1)
+
+
+def _day(date: str | pd.Timestamp) -> pd.Timestamp:
+    try:
+        return pd.Timestamp(date)
+    except ValueError:
+        raise DataError(f"{date!r} is not a date: write YYYY-MM-DD") from None
 
 
 def _check(frame: pd.DataFrame, calendar: str, adjustment: str) -> None:

@@ -75,6 +75,10 @@ def outside(path: str) -> type:
             f"cannot import {module_name!r} for {path!r}: {error}; is its folder on PYTHONPATH?",
             key="kind",
         ) from error
+    except Exception as error:  # whatever somebody else's file may raise while it is read
+        raise ConfigError(
+            f"cannot import {module_name!r} for {path!r}: {type(error).__name__}: {error}", key="kind"
+        ) from error
     found = getattr(module, class_name, None)
     if not inspect.isclass(found):
         classes = [n for n, v in vars(module).items() if inspect.isclass(v)]

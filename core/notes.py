@@ -15,5 +15,7 @@ class Said:
     zh: str
 
     def fill(self, **values: object) -> "Said":
-        """Both languages with the placeholders filled in."""
-        return Said(self.en.format(**values), self.zh.format(**values))
+        """Both languages with the placeholders filled in; a `Said` among the values is said in each."""
+        en = {k: v.en if isinstance(v, Said) else v for k, v in values.items()}
+        zh = {k: v.zh if isinstance(v, Said) else v for k, v in values.items()}
+        return Said(self.en.format(**en), self.zh.format(**zh))

@@ -89,7 +89,8 @@ class PanicIndex:
         values count, before it the market's.  So a text that first names a symbol later on changes
         nothing before it.  Sessions without a value stay NaN.
         """
-        return pd.DataFrame({s: self._followed(s, sessions, audience, column) for s in symbols})
+        found = {s: self._followed(s, sessions, audience, column) for s in symbols}
+        return pd.DataFrame(found, index=sessions)
 
     def _followed(
         self, symbol: str, sessions: pd.DatetimeIndex, audience: str, column: str

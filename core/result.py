@@ -13,6 +13,7 @@ import pandas as pd
 
 from .errors import DataError
 from .hashing import hash_json
+from .notes import Said
 
 Reason = Literal[
     "",
@@ -29,6 +30,19 @@ Reason = Literal[
     "cancelled",
 ]
 REASONS: tuple[str, ...] = get_args(Reason)
+REASON_WORDS = {
+    "limit_up": Said("limit up", "涨停"),
+    "limit_down": Said("limit down", "跌停"),
+    "suspended": Said("suspended", "停牌"),
+    "volume_cap": Said("volume", "成交量不足"),
+    "t_plus_1": Said("T+1", "T+1"),
+    "lot": Said("lot size", "不足一手"),
+    "cash": Said("cash", "资金不足"),
+    "short": Said("no shorts", "不可卖空"),
+    "not_reached": Said("price not reached", "价格未触及"),
+    "cancelled": Said("cancelled", "已撤单"),
+    "end_of_data": Said("end of data", "数据结束"),
+}
 STATUSES = ("filled", "partial", "refused")
 COSTS = ("commission", "stamp_duty", "transfer_fee")
 ORDERS = ("order", "decided", "due", "symbol", "side", "quantity", "filled", "status", "reason")
@@ -95,6 +109,9 @@ class BacktestResult:
             )
         if (orders["due"] <= orders["decided"]).any():
             raise DataError(f"{self.name}: an order is due at or before the session that decided it")
+        due = orders.set_index("order")["due"].reindex(self.fills["order"]).to_numpy()
+        if (self.fills["session"].to_numpy() < due).any():
+            raise DataError(f"{self.name}: an order was filled before the session at which it was due")
         filled = self.fills.groupby("order")["quantity"].sum().reindex(orders["order"]).fillna(0.0)
         if not np.allclose(filled.to_numpy(dtype=float), orders["filled"].to_numpy(dtype=float)):
             raise DataError(f"{self.name}: orders and fills disagree on the quantity filled")

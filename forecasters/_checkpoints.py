@@ -1,8 +1,8 @@
 """Finished folds on disk, so that an interrupted walk-forward goes on where it stopped.
 
 A fold is kept under a key that changes with everything it depends on: settings, data, seed and the
-source code of the model, so that an edited model is fitted again.  One Parquet file a fold, whole or
-absent.
+source code of the model and of the walk-forward itself, so that what was edited is fitted again.  One
+Parquet file a fold, whole or absent.
 """
 
 import hashlib
@@ -11,11 +11,13 @@ import io
 import re
 import shutil
 from pathlib import Path
+from types import ModuleType
 
 import pandas as pd
 
 from ..core import Bars, Features, Settings
 from ..core.hashing import hash_frame, hash_json
+from . import _folds, labels, scaling, windows
 from .base import Forecaster, write_whole
 
 _FORMAT = 1
@@ -59,6 +61,7 @@ def fit_key(
             "kind": forecaster.kind,
             "forecaster": forecaster.model_dump(mode="json"),
             "code": _code(type(forecaster)),
+            "runner": [_source(part) for part in (_folds, labels, scaling, windows, type(settings))],
             "walk_forward": settings.model_dump(mode="json"),
             "features": hash_frame(features.frame),
             "bars": bars.fingerprint,
@@ -69,12 +72,14 @@ def fit_key(
 
 
 def _code(cls: type[Forecaster]) -> list[str]:
-    """Hashes of the source files that define a model; a class made in a session has none."""
-    found = []
-    for part in cls.__mro__[: cls.__mro__.index(Forecaster)]:
-        try:
-            source = inspect.getsource(inspect.getmodule(part) or part)
-        except (OSError, TypeError):
-            source = part.__qualname__
-        found.append(hashlib.sha256(source.encode()).hexdigest())
-    return found
+    """Hashes of the source files that define a model, its bases included."""
+    return [_source(part) for part in cls.__mro__[: cls.__mro__.index(Forecaster)]]
+
+
+def _source(part: type | ModuleType) -> str:
+    """Hash of the source file of a class or module; a class made in a session has its name only."""
+    try:
+        source = inspect.getsource(inspect.getmodule(part) or part)
+    except (OSError, TypeError):
+        source = part.__name__
+    return hashlib.sha256(source.encode()).hexdigest()

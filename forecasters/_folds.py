@@ -37,6 +37,8 @@ class Table:
         Position of each row's session among `sessions`, the union of all symbols.
     complete
         Rows at which a whole window ends.
+    horizon
+        Sessions that a label spans.
     """
 
     unscaled: Float32Array
@@ -50,6 +52,7 @@ class Table:
     sessions: pd.DatetimeIndex
     position: Int64Array
     complete: npt.NDArray[np.bool_]
+    horizon: int
 
     @property
     def first_complete(self) -> int:
@@ -74,7 +77,7 @@ class Table:
             self.session[keep],
             moved[self.first[keep]].astype(np.int64),
         )
-        return KnownRows(panel, moved, self.label)
+        return KnownRows(panel, moved, self.label, self.horizon)
 
     def nothing_to_forecast(self, first: int, last: int) -> DataError:
         """The error for a test window without a single complete window in it."""
@@ -116,11 +119,12 @@ class KnownRows:
     rows: Panel
     moved: Int64Array
     label: Float64Array
+    horizon: int
 
     def windows(self, ends: Int64Array, lookback: int, *, with_targets: bool) -> Windows:
         """The windows that end at these rows of the table."""
         targets = self.label[ends].astype(np.float32) if with_targets else None
-        return Windows(self.rows, self.moved[ends].astype(np.int64), lookback, targets)
+        return Windows(self.rows, self.moved[ends].astype(np.int64), lookback, targets, self.horizon)
 
 
 @dataclass(frozen=True, eq=False)
@@ -257,4 +261,5 @@ def fold_table(features: Features, bars: Bars, horizon: int, lookback: int) -> T
         sessions,
         np.searchsorted(sessions.to_numpy(), session).astype(np.int64),
         complete,
+        horizon,
     )

@@ -109,7 +109,7 @@ def train_network(
         run = _Run()
         key = _key(net, train, valid, targets, settings, seed)
         if checkpoint is not None:
-            _resume(checkpoint, key, net, optimizer, run)
+            _resume(checkpoint, key, net, optimizer, run, settings)
         progress.begin(task, settings.epochs)
         progress.advance(task, len(run.train))
         while not _finished(run, settings, len(valid) > 0):
@@ -266,8 +266,15 @@ def _keep(folder: Path, key: str, net: nn.Module, optimizer: torch.optim.Optimiz
     write_whole(folder / _STATE, save(plain, metadata={"facts": json.dumps(facts)}))
 
 
-def _resume(folder: Path, key: str, net: nn.Module, optimizer: torch.optim.Optimizer, run: _Run) -> None:
-    """Take over what an interrupted fit of the same windows and settings left behind."""
+def _resume(
+    folder: Path,
+    key: str,
+    net: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    run: _Run,
+    settings: Training,
+) -> None:
+    """Take over what an interrupted fit of the same windows and settings, no longer than this, left."""
     from safetensors import safe_open
 
     path = folder / _STATE
@@ -276,7 +283,7 @@ def _resume(folder: Path, key: str, net: nn.Module, optimizer: torch.optim.Optim
     device = next(net.parameters()).device
     with safe_open(path, framework="pt") as file:
         facts = json.loads(file.metadata()["facts"])
-        if facts["key"] != key:
+        if facts["key"] != key or len(facts["train"]) > settings.epochs:
             return
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
     net.load_state_dict(_under("net.", tensors))

@@ -72,12 +72,15 @@ class Windows:
         Rows in a window.
     targets
         float32 log return of each window (`make_labels`), None where none may be known.
+    horizon
+        Sessions that a target or an answer spans, from the open of t+1 to that of t+1+horizon.
     """
 
     panel: Panel
     ends: Int64Array
     lookback: int
     targets: Float32Array | None = None
+    horizon: int = 1
 
     def __post_init__(self) -> None:
         if self.lookback < 1:

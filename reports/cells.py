@@ -49,13 +49,18 @@ NONE = "n/a"
 _MINUS = "\u2013"  # the true minus sign is as wide as a character in a Chinese font
 
 
+def _fixed(value: float, digits: int) -> str:
+    # "z": what rounds to nothing has no sign.
+    return f"{value:z,.{digits}f}".replace("-", _MINUS)
+
+
 def _number(digits: int) -> Callable[[float], str]:
-    return lambda value: f"{value:,.{digits}f}".replace("-", _MINUS)
+    return lambda value: _fixed(value, digits)
 
 
 def percent(value: float, digits: int = 1) -> str:
     """A share as a percentage; "n/a" where undefined."""
-    return NONE if math.isnan(value) else f"{value * 100:,.{digits}f} %".replace("-", _MINUS)
+    return NONE if math.isnan(value) else f"{_fixed(value * 100, digits)}\u00a0%"
 
 
 _FORMATS: dict[str, Callable[[float], str]] = {
@@ -98,7 +103,7 @@ def span(first: pd.Timestamp, last: pd.Timestamp) -> Cell:
     """Two days, "n/a" where one is unknown."""
     if pd.isna(first) or pd.isna(last):
         return Cell(NONE, None, "soft")
-    return Cell(f"{day(first)} to {day(last)}", day(first))
+    return Cell(f"{day(first)} – {day(last)}", day(first))
 
 
 def day(moment: object) -> str:

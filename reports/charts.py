@@ -14,11 +14,12 @@ import pandas as pd
 from ..core import BacktestResult, Bars, PanicIndex
 from ..core.panic import MARKET
 from .inputs import ReportInput
-from .words import both
+from .words import both, named
 
 RED_UP = ("XSHG", "XTAI")
 _BEFORE = 120  # sessions of price shown before the tested window
 _MOST_CANDLES = 24_000  # about 1 MB of page; more symbols than fit are left to the files of the run
+_SLIP = 0.01  # a fill may lie this far outside its bar: slippage
 _JS_WORDS = (
     "symbol",
     "strategy",
@@ -38,6 +39,7 @@ _JS_WORDS = (
     "no_value",
     "drawdown",
     "benchmark",
+    "more_columns",
 )
 
 
@@ -59,7 +61,7 @@ def payload(inputs: ReportInput) -> dict[str, Any]:
         "equity": {
             r.name: _curve(r.equity["equity"] / r.initial_cash, calendar) for r in inputs.results
         },
-        "trades": {r.name: _trades(r, drawn, calendar) for r in inputs.results},
+        "trades": {r.name: _trades(r, bars, drawn, calendar) for r in inputs.results},
         "benchmark": _benchmark(inputs, calendar),
         "panic": {} if inputs.panic is None else _panic(inputs.panic, drawn, calendar),
         "words": {key: [both(key).en, both(key).zh] for key in _JS_WORDS},
@@ -137,18 +139,26 @@ def _curve(values: pd.Series, calendar: pd.DatetimeIndex) -> dict[str, Any]:
 
 
 def _trades(
-    result: BacktestResult, drawn: tuple[str, ...], calendar: pd.DatetimeIndex
-) -> list[list[float | int]]:
-    """[session, symbol, quantity (below 0 sold), price] of every fill of a drawn symbol."""
-    found: list[list[float | int]] = []
+    result: BacktestResult, bars: Bars, drawn: tuple[str, ...], calendar: pd.DatetimeIndex
+) -> list[list[float | int | None]]:
+    """[session, symbol, quantity (below 0 sold), price] of every fill of a drawn symbol.
+
+    The price is None where the bar as traded does not contain it: a broker that counts in rebased
+    prices fills at prices which nobody saw, and they would only mislead beside the candles.
+    """
+    found: list[list[float | int | None]] = []
     place = {symbol: i for i, symbol in enumerate(drawn)}
+    lows, highs = bars.frame["low"], bars.frame["high"]
     for fill in result.fills.itertuples(index=False):
-        if fill.symbol not in place or fill.session not in calendar:
+        key = (fill.symbol, fill.session)
+        if fill.symbol not in place or key not in lows.index:
             continue
         sign = 1 if fill.side == "buy" else -1
         quantity = round(sign * float(fill.quantity), 2)
         at = int(calendar.searchsorted(fill.session))
-        found.append([at, place[fill.symbol], quantity, round(float(fill.price), 4)])
+        price = float(fill.price)
+        seen = lows[key] * (1 - _SLIP) <= price <= highs[key] * (1 + _SLIP)
+        found.append([at, place[fill.symbol], quantity, round(price, 4) if seen else None])
     return found
 
 
@@ -158,7 +168,8 @@ def _benchmark(inputs: ReportInput, calendar: pd.DatetimeIndex) -> dict[str, Any
     returns = returns[returns.index.isin(calendar)]
     if len(returns) < 2:
         return None
-    return {"name": str(inputs.benchmark.name), **_curve((1 + returns).cumprod(), calendar)}
+    name = named(inputs.benchmark.name)
+    return {"name": name.en, "name_zh": name.zh, **_curve((1 + returns).cumprod(), calendar)}
 
 
 def _panic(index: PanicIndex, drawn: tuple[str, ...], calendar: pd.DatetimeIndex) -> dict[str, Any]:

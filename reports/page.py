@@ -13,10 +13,12 @@ from ..core.calendar import PER_YEAR
 from ..core.notes import Said
 from . import summary, tables
 from .charts import RED_UP, payload
+from .facts import classifier_facts, provenance
 from .files import write_whole
 from .font import font_face
 from .inputs import ReportInput
-from .words import both
+from .sentences import warned
+from .words import both, named
 
 _ASSETS = Path(__file__).parent / "assets"
 _SCRIPT = "lightweight-charts-5.2.1.js"
@@ -36,6 +38,7 @@ def render(inputs: ReportInput) -> str:
     The same inputs give the same bytes: nothing of the moment or the machine is added here.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
 
     environment = Environment(
         loader=FileSystemLoader(_ASSETS),
@@ -44,7 +47,7 @@ def render(inputs: ReportInput) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(both=both, is_said=_is_said)
+    environment.globals.update(both=both, named=named, is_said=_is_said, wbr=Markup("<wbr>"))
     page = environment.get_template("report.html.j2").render(**_context(inputs))
     # The font goes in last: it must hold every character of the page.
     return page.replace("/*qushi:font*/", font_face(page), 1)
@@ -61,6 +64,7 @@ def _context(inputs: ReportInput) -> dict[str, Any]:
     symbols = inputs.bars.symbols
     drawn = len(data["symbols"])
     tested = inputs.bars.sessions
+    warnings, folded = warned(inputs)
     return {
         "inputs": inputs,
         "first": f"{first:%Y-%m-%d}",
@@ -70,6 +74,8 @@ def _context(inputs: ReportInput) -> dict[str, Any]:
         "symbols_left": max(0, len(symbols) - 12),
         "per_year": per_year,
         "red_up": inputs.bars.calendar in RED_UP,
+        "warnings": warnings,
+        "folded": folded,
         "short": summary.in_short(inputs),
         "strategies": tables.strategies(inputs) if inputs.results else None,
         "unlike": len({r.conditions_hash for r in inputs.results}) > 1,
@@ -78,6 +84,8 @@ def _context(inputs: ReportInput) -> dict[str, Any]:
         "data_table": tables.data(inputs),
         "fits": tables.fits(inputs),
         "alignment": tables.alignment(inputs),
+        "classifier": classifier_facts(inputs.classifier),
+        "provenance": provenance(inputs.facts),
         "classifier_check": tables.classifier_check(inputs),
         "drawn_note": both("drawn_some", drawn=drawn, all=len(symbols))
         if drawn < len(symbols)

@@ -1,9 +1,9 @@
 """QuantStats, called so that it cannot guess, look anything up, or leave anything changed.
 
 Three things are global in it and are undone after each page: Matplotlib's style (importing QuantStats
-alone changes it, and its titles ask for Arial by name), the fonts that Matplotlib knows, and three
-functions of QuantStats: the two that ask of every series whether it looks like prices, and the one that
-lists drawdowns, which overlooks a drawdown that starts in the first session and never ends (0.0.86).
+alone changes it, and its titles ask for Arial by name), the fonts that Matplotlib knows, and some
+functions of QuantStats: the two that ask of every series whether it looks like prices, and those that
+draw what is not so (0.0.86; see `_repaired`).
 """
 
 import re
@@ -21,6 +21,7 @@ import pandas as pd
 from .font import FAMILY, PATH
 
 _ASSETS = Path(__file__).parent / "assets"
+_MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
 _DRAWING = threading.Lock()  # pyplot and the replacements below are global to the process
 
 
@@ -29,7 +30,7 @@ def draw(returns: pd.Series, benchmark: pd.Series | None, name: str, per_year: i
 
     Takes clean returns: float, finite, zone-naive, the benchmark on the same sessions.
     """
-    with _DRAWING, _style(), _settled(), tempfile.TemporaryDirectory() as folder:
+    with _DRAWING, _style(), _settled(), _repaired(), tempfile.TemporaryDirectory() as folder:
         from quantstats import reports
 
         target = Path(folder) / "page.html"
@@ -129,7 +130,7 @@ def _settled() -> Iterator[None]:
     QuantStats asks of each series, and of each slice of it, whether it looks like prices.  Ours are
     checked returns on zone-naive sessions, for which its preparation is the identity.
     """
-    from quantstats import stats, utils
+    from quantstats import utils
 
     def as_given(data: Any, rf: float = 0.0, nperiods: int | None = None, apply_rf: bool = True) -> Any:
         return data.copy()
@@ -139,17 +140,9 @@ def _settled() -> Iterator[None]:
             return pd.Series(True, index=data.columns)
         return True
 
-    listed: Callable[[Any], Any] = stats.drawdown_details
-
-    def from_the_capital(drawdown: Any) -> Any:
-        before = drawdown.iloc[:1] * 0  # the initial capital, one day earlier: never in a drawdown
-        before.index = before.index - pd.Timedelta(days=1)
-        return listed(pd.concat([before, drawdown]))
-
     with ExitStack() as stack:
         stack.enter_context(_replaced(utils, "_prepare_returns", as_given))
         stack.enter_context(_replaced(utils, "_looks_like_returns", always_returns))
-        stack.enter_context(_replaced(stats, "drawdown_details", from_the_capital))
         stack.enter_context(warnings.catch_warnings())
         # seaborn calls Matplotlib by names that Matplotlib 3.11 renames: nothing of ours.
         warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"seaborn\..*")
@@ -160,4 +153,49 @@ def _settled() -> Iterator[None]:
         # A benchmark that stands still has no beta and no winning days: shown as "-".
         warnings.filterwarnings("ignore", message="Beta is zero", category=UserWarning)
         warnings.filterwarnings("ignore", message="No non-zero returns found", category=UserWarning)
+        yield
+
+
+@contextmanager
+def _repaired() -> Iterator[None]:
+    """Without QuantStats' wrong pictures.
+
+    A drawdown that starts in the first session and never ends is listed; a rolling beta starts where
+    its window is full, not with zeros; months outside the returns stay empty, not 0.00; the sum of
+    daily returns is drawn by session, not with a zero on every weekend.
+    """
+    from quantstats import _compat, stats
+
+    listed: Callable[[Any], Any] = stats.drawdown_details
+    greeks: Callable[..., Any] = stats.rolling_greeks
+    months: Callable[..., Any] = stats.monthly_returns
+    resample: Callable[..., Any] = _compat.safe_resample
+
+    def from_the_capital(drawdown: Any) -> Any:
+        before = drawdown.iloc[:1] * 0  # the initial capital, one day earlier: never in a drawdown
+        before.index = before.index - pd.Timedelta(days=1)
+        return listed(pd.concat([before, drawdown]))
+
+    def full_windows(*given: Any, **options: Any) -> Any:
+        found = greeks(*given, **options)
+        known = found.dropna(subset=["beta"])
+        return found if known.empty else known  # QuantStats cannot draw an empty line
+
+    def months_inside(returns: Any, *given: Any, **options: Any) -> Any:
+        found = months(returns, *given, **options).astype(float)
+        first, last = (day.to_period("M") for day in returns.index[[0, -1]])
+        for year in found.index:
+            for month in found.columns.intersection(_MONTHS):
+                if not first <= pd.Period(f"{year}-{_MONTHS.index(month) + 1:02}") <= last:
+                    found.loc[year, month] = float("nan")
+        return found
+
+    def by_session(data: Any, freq: str, *given: Any, **options: Any) -> Any:
+        return data if freq == "D" else resample(data, freq, *given, **options)
+
+    with ExitStack() as stack:
+        stack.enter_context(_replaced(stats, "drawdown_details", from_the_capital))
+        stack.enter_context(_replaced(stats, "rolling_greeks", full_windows))
+        stack.enter_context(_replaced(stats, "monthly_returns", months_inside))
+        stack.enter_context(_replaced(_compat, "safe_resample", by_session))
         yield

@@ -1,6 +1,7 @@
 """What a hurried reader may rely on: a few sentences, computed, never written by hand."""
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,9 @@ import pandas as pd
 from ..core.notes import Said
 from .cells import percent
 from .inputs import ReportInput
-from .words import both
+from .words import both, named
+
+_DAYS = 365.25  # of a calendar year, as in the strategies' own figures
 
 
 def in_short(inputs: ReportInput) -> tuple[Said, ...]:
@@ -40,11 +43,10 @@ def _short_returns(inputs: ReportInput) -> list[Said]:
         "n": len(totals),
         "name": totals.idxmax(),
         "total": percent(float(totals.max())),
-        "benchmark": str(inputs.benchmark.name),
         "base": percent(base),
     }
     if len(totals) == 1:
-        return [both("short_only", **facts)]
+        return [_beside(inputs, "short_only", facts)]
     holds = totals[[is_hold(name) for name in totals.index]]
     others = totals.drop(holds.index)
     if len(holds) == 1 and len(others):
@@ -53,7 +55,13 @@ def _short_returns(inputs: ReportInput) -> list[Said]:
         beat = both("short_hold", k=k, n=len(others), hold=percent(bar))
     else:
         beat = both("short_beat", k=int((totals > base).sum()), n=len(totals))
-    return [both("short_best", **facts), beat]
+    return [_beside(inputs, "short_best", facts), beat]
+
+
+def _beside(inputs: ReportInput, key: str, facts: Mapping[str, object]) -> Said:
+    """A sentence that names the benchmark, in the words of each language."""
+    name, said = named(inputs.benchmark.name), both(key)
+    return Said(said.en.format(benchmark=name.en, **facts), said.zh.format(benchmark=name.zh, **facts))
 
 
 def is_hold(name: str) -> bool:
@@ -70,7 +78,8 @@ def benchmark_figures(returns: pd.Series, per_year: int) -> dict[str, float]:
     wealth = np.concatenate([[1.0], np.cumprod(1 + values)])
     deviation = float(np.std(values, ddof=1))
     drawdown = float((wealth / np.maximum.accumulate(wealth) - 1).min())
-    cagr = float(wealth[-1] ** (per_year / len(values)) - 1)
+    years = (returns.dropna().index[-1] - returns.dropna().index[0]).days / _DAYS
+    cagr = float(wealth[-1] ** (1 / years) - 1)
     downside = float(np.sqrt(np.mean(np.minimum(values, 0) ** 2)))
     scale = math.sqrt(per_year) * float(values.mean())
     return {

@@ -11,10 +11,11 @@ import pandas as pd
 
 from ..core.calendar import PER_YEAR, sessions
 from ..core.notes import Said
+from ..core.result import REASON_WORDS
 from .cells import Cell, Row, Table, Tone, cell, count, day, plain_heads, span
 from .inputs import ReportInput
 from .summary import benchmark_figures, in_window, is_hold
-from .words import COLUMNS, REASONS, both
+from .words import COLUMNS, both, named
 
 PERFORMANCE = (
     "total_return",
@@ -69,7 +70,7 @@ def strategies(inputs: ReportInput) -> Table:
     if figures:
         # What a benchmark has no say in (orders, costs) stays empty rather than undefined.
         cells = tuple(cell(c, figures[c]) if c in figures else Cell("") for c in shown)
-        name = Cell(str(inputs.benchmark.name), str(inputs.benchmark.name))
+        name = Cell(named(inputs.benchmark.name), str(inputs.benchmark.name))
         line = Row((name, *cells), both("mark_benchmark"), "benchmark")
         rows.append((figures["total_return"], line))
     rows.sort(key=lambda pair: (math.isnan(pair[0]), -pair[0]))
@@ -128,14 +129,14 @@ def refusals(inputs: ReportInput) -> Table | None:
     }
     if not counts:
         return None
-    reasons = [r for r in REASONS if any(r in c.index for c in counts.values())]
+    reasons = [r for r in REASON_WORDS if any(r in c.index for c in counts.values())]
     rows = []
     for name, found in counts.items():
         cells = [count(int(found.get(reason, 0))) for reason in reasons]
         rows.append(Row((Cell(name, name), *cells, count(int(found.sum())))))
     empty = Said("", "")
-    heads = [COLUMNS["name"], *((REASONS[r], empty) for r in reasons)]
-    return Table((*heads, (COLUMNS["refused"][0], empty)), tuple(rows))
+    heads = [COLUMNS["name"], *((REASON_WORDS[r], empty) for r in reasons)]
+    return Table((*heads, (both("all_reasons"), empty)), tuple(rows))
 
 
 def data(inputs: ReportInput) -> Table:
@@ -206,7 +207,20 @@ def fits(inputs: ReportInput) -> Table | None:
 def alignment(inputs: ReportInput) -> Table | None:
     """Correlations of the panic index with returns, or None without an index."""
     keys = ("scope", "audience", "n", "same_session", "last_three", "next_session")
-    return _plain(inputs.alignment, keys)
+    frame = inputs.alignment
+    if frame.empty:
+        return None
+    order = {"market": 0, "public": 0, "institution": 1, "all": 2}
+    shown = frame[~_same_as_other(frame)].sort_values(
+        ["scope", "audience"], key=lambda names: names.map(lambda n: (order.get(n, 1), n)), kind="stable"
+    )
+    return _plain(shown, keys)
+
+
+def _same_as_other(frame: pd.DataFrame) -> pd.Series:
+    """Rows of everyone in a scope that has one audience only: the same texts twice."""
+    audiences = frame.groupby("scope")["audience"].transform("nunique")
+    return (frame["audience"] == "all") & (audiences == 2)
 
 
 def classifier_check(inputs: ReportInput) -> Table | None:
@@ -223,7 +237,7 @@ def _plain(frame: pd.DataFrame, keys: tuple[str, ...]) -> Table | None:
     rows = []
     for _, values in frame.iterrows():
         cells = [
-            Cell(_named(values[k]), str(values[k])) if k in words else cell(k, values[k]) for k in keys
+            Cell(_name(k, values[k]), str(values[k])) if k in words else cell(k, values[k]) for k in keys
         ]
         if "hits" in keys and values["hits"] <= values["majority"]:
             cells[keys.index("hits")] = cell("hits", values["hits"], "bad", both("below_majority"))
@@ -231,11 +245,5 @@ def _plain(frame: pd.DataFrame, keys: tuple[str, ...]) -> Table | None:
     return Table(tuple(COLUMNS[key] for key in keys), tuple(rows))
 
 
-def _named(value: object) -> str | Said:
-    known = {
-        "market": "scope_market",
-        "all": "audience_all",
-        "public": "audience_public",
-        "institution": "audience_institution",
-    }
-    return both(known[str(value)]) if str(value) in known else str(value)
+def _name(column: str, value: object) -> Said:
+    return both("all_texts") if (column, value) == ("symbol", "all") else named(value)

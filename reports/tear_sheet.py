@@ -213,6 +213,9 @@ def _finish(
         ""
         if benchmark is not None
         else "In the table of years, Return adds up daily returns and Cumulative compounds them.",
+        ""
+        if len(returns) >= 10 * per_year
+        else "The rows 3Y, 5Y and 10Y show the whole window where it is shorter than they say.",
         "Leading days without a position are part of the window and count as zero returns.",
         "A past return is not a forecast.",
     ]

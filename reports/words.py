@@ -16,6 +16,9 @@ WORDS: dict[str, Said] = {
     "switch": Said("中文", "English"),
     "theme": Said("Light / dark", "明 / 暗"),
     "warnings": Said("Read this first", "请先阅读"),
+    "warnings_left": Said("and {n} more", "另有 {n} 条"),
+    "between": Said(", ", "、"),
+    "colon": Said(": ", "："),
     "failures": Said("What failed", "失败项"),
     "failures_note": Said(
         "Asked for, and not done. Nothing was put in its place.",
@@ -27,7 +30,7 @@ WORDS: dict[str, Said] = {
     "asked": Said("What was asked", "实验要求"),
     "config": Said("The whole experiment file", "完整的实验配置"),
     "measures": Said("What each column means", "各列含义"),
-    "tear_sheet": Said("tear sheet", "详表"),
+    "tear_sheet": Said("An underlined name opens its tear sheet.", "带下划线的名称可打开其详表。"),
     "sort": Said("Click a heading to sort.", "点击表头可排序。"),
     "provenance": Said("Where this comes from", "来源与版本"),
     "classifier": Said("The text classifier", "文本分类器"),
@@ -64,9 +67,9 @@ WORDS: dict[str, Said] = {
         "其余 {n} 个策略中有 {k} 个收益高于买入持有（扣费后 {hold}）。多中选优，其优有一部分是运气。",
     ),
     "short_direction": Said(
-        "{k} of {n} models called the direction more often than the base rate with p < 0.05; "
+        "{k} of {n} models called the direction more often than the base rate with p\u00a0<\u00a00.05; "
         "chance alone would give about {chance}.",
-        "{n} 个模型中有 {k} 个的方向准确率高于基准率且 p < 0.05；仅凭偶然约有 {chance} 个。",
+        "{n} 个模型中有 {k} 个的方向准确率高于基准率且 p\u00a0<\u00a00.05；仅凭偶然约有 {chance} 个。",
     ),
     "short_error": Said(
         "{k} of {n} price forecasts were closer than simply repeating the last value.",
@@ -81,9 +84,9 @@ WORDS: dict[str, Said] = {
     "strategies": Said("Strategies by return", "策略收益排名"),
     "strategies_note": Said(
         "Over {first} to {last}, after costs, orders filled at the next open. Annualised with "
-        "{per_year} sessions a year, risk-free rate 0; CAGR counts n/{per_year} years.",
+        "{per_year} sessions a year, risk-free rate 0; CAGR counts calendar years.",
         "区间 {first} 至 {last}，已扣费用，委托于下一交易日开盘成交。按每年 {per_year} 个交易日年化，"
-        "无风险利率为 0；年化收益按 n/{per_year} 年计算。",
+        "无风险利率为 0；年化收益按日历年计算。",
     ),
     "unlike": Said(
         "These results do not stand on the same conditions (data, window, costs, rules): "
@@ -123,11 +126,12 @@ WORDS: dict[str, Said] = {
         "均为样本外。准确率须与基准率（始终预测更常见方向所得）并看才有意义；低于基准率者已标出。",
     ),
     "no_forecasts": Said("No model was asked for forecasts.", "没有要求任何模型作预测。"),
-    "refused": Said("Orders not filled", "未成交委托"),
+    "refused": Said("Orders not, or not wholly, filled", "未（全部）成交的委托"),
     "refused_note": Said(
-        "Orders refused or cut short, by reason. An order cut short counts here too.",
-        "按原因统计的被拒或部分成交委托。",
+        "By reason. An order that was cut short counts here, and not among the refused above.",
+        "按原因统计。部分成交的委托计入此处，但不计入上表的被拒数。",
     ),
+    "all_reasons": Said("Together", "合计"),
     "all_filled": Said("Every order was filled.", "全部委托均已成交。"),
     "data": Said("Data", "数据"),
     "data_raw": Said("Raw prices with an adjustment factor.", "原始价格，附复权因子。"),
@@ -140,16 +144,21 @@ WORDS: dict[str, Said] = {
         "Each fold was fitted on sessions that end, labels included, at or before its first forecast.",
         "每一折的训练数据（含标签）都不晚于其第一个预测。",
     ),
-    "alignment": Said("Panic and returns", "恐慌指数与收益率"),
+    "alignment": Said("Panic against returns", "恐慌指数与收益率的相关"),
     "alignment_note": Said(
-        "Correlations. Moving with the market today is what an index read rightly does; only the last "
-        "column could be traded on, and near 0 is what to expect of it.",
-        "相关系数。与当日市场同向变动是解读正确的指数应有之义；只有最后一列可供交易，其值通常接近 0。",
+        "Correlations: below 0 in the same session shows that the texts are read rightly, for people "
+        "write fearfully on falling days; only the next session would be prediction, and about 0 is the "
+        "honest expectation there.",
+        "相关系数：当日为负，说明文本判读正确，因为下跌日人们写得更恐慌；只有次日才算预测，"
+        "而诚实的预期是约等于 0。",
     ),
+    "check": Said("Against labels given by hand", "与人工标注的对照"),
     "check_note": Said(
-        "On texts labelled by hand, none of them used in training, beside always saying the most "
-        "frequent class.",
-        "在未用于训练的人工标注文本上的表现，与始终预测最常见类别并列。",
+        "An accuracy means something only above the majority: the share that always saying the most "
+        "frequent label would get. Texts of this check are taken out of the experiment's own training; "
+        "a classifier brought from elsewhere may have learned from them.",
+        "准确率只有高于多数类（始终取最常见标签所得）才有意义。本实验自行训练时会剔除这些文本；"
+        "外来的分类器则可能学过它们。",
     ),
     # row marks
     "below_majority": Said("no better than the majority", "不优于多数类"),
@@ -167,6 +176,7 @@ WORDS: dict[str, Said] = {
     "audience_public": Said("the public", "公众"),
     "audience_institution": Said("institutions", "机构"),
     "scope_market": Said("market", "市场"),
+    "all_texts": Said("all texts", "全部文本"),
     "adjusted": Said("Adjusted", "复权"),
     "log": Said("Log scale", "对数坐标"),
     "reset": Said("Whole window", "整个区间"),
@@ -180,6 +190,7 @@ WORDS: dict[str, Said] = {
     "volume": Said("Vol", "量"),
     "panic": Said("Panic", "恐慌"),
     "no_value": Said("no information", "无信息"),
+    "more_columns": Said("{n} more to the right →", "右侧还有 {n} 列 →"),
     "show_all": Said("Show all", "全部显示"),
     "show_none": Said("Hide all", "全部隐藏"),
 }
@@ -239,8 +250,8 @@ COLUMNS: dict[str, tuple[Said, Said]] = {
     "orders": (Said("Orders", "委托"), Said("Orders sent.", "发出的委托数。")),
     "fills": (Said("Fills", "成交"), Said("Executions.", "成交笔数。")),
     "refused": (
-        Said("Not filled", "未成交"),
-        Said("Orders refused or cut short.", "被拒或部分成交的委托数。"),
+        Said("Refused", "被拒"),
+        Said("Orders of which nothing was filled.", "完全没有成交的委托数。"),
     ),
     "round_trips": (
         Said("Round trips", "完整交易"),
@@ -318,7 +329,7 @@ COLUMNS: dict[str, tuple[Said, Said]] = {
         ),
     ),
     "relative_rmse": (
-        Said("RMSE vs last", "相对均方根误差"),
+        Said("RMSE vs last", "相对 RMSE"),
         Said(
             "The same with squared errors, which weigh large misses.", "同上，按平方误差，更重视大偏差。"
         ),
@@ -381,16 +392,12 @@ COLUMNS: dict[str, tuple[Said, Said]] = {
     "forecasts": (Said("Forecasts", "预测区间"), Said("", "")),
 }
 
-REASONS: dict[str, Said] = {
-    "limit_up": Said("limit up", "涨停"),
-    "limit_down": Said("limit down", "跌停"),
-    "suspended": Said("suspended", "停牌"),
-    "volume_cap": Said("volume", "成交量不足"),
-    "t_plus_1": Said("T+1", "T+1"),
-    "lot": Said("lot size", "不足一手"),
-    "cash": Said("cash", "资金不足"),
-    "short": Said("no shorts", "不可卖空"),
-    "end_of_data": Said("end of data", "数据结束"),
+NAMES = {
+    "market": WORDS["scope_market"],
+    "all": WORDS["audience_all"],
+    "public": WORDS["audience_public"],
+    "institution": WORDS["audience_institution"],
+    "equal weight": Said("equal weight", "等权"),
 }
 
 
@@ -398,3 +405,9 @@ def both(key: str, **values: object) -> Said:
     """A label of the page by its key, placeholders filled in."""
     said = WORDS[key]
     return said.fill(**values) if values else said
+
+
+def named(value: object) -> Said:
+    """A scope, an audience or a benchmark as the reader calls it; any other name as it is."""
+    text = str(value)
+    return NAMES.get(text, Said(text, text))

@@ -67,14 +67,18 @@ class TextArchive:
     """Texts and classifier scores in a database.
 
     `url_or_path` is a file (made where it is not there) or a SQLAlchemy URL
-    (`postgresql+psycopg://...`).  Raises `ConfigError` for another kind of database.
+    (`postgresql+psycopg://...`).  Raises `ConfigError` for another kind of database,
+    and for a file or server that cannot be used.
     """
 
     def __init__(self, url_or_path: str | Path) -> None:
         self._engine = _engine(str(url_or_path))
         self._writing = self._engine.execution_options(qushi_writes=True)
-        with self._writing.begin() as connection:
-            _META.create_all(connection)
+        try:
+            with self._writing.begin() as connection:
+                _META.create_all(connection)
+        except sa.exc.DatabaseError as error:
+            raise ConfigError(f"the text archive {str(url_or_path)!r}: {error.orig}") from error
 
     def close(self) -> None:
         """Give the database's connections back."""

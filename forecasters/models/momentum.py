@@ -1,7 +1,7 @@
-"""Momentum: the return of the last n sessions goes on, scaled to one session.
+"""Momentum: the return of the last n sessions goes on, at the same pace, over the horizon.
 
 Time-series momentum (Moskowitz, Ooi & Pedersen 2012) as a forecast:
-expected return = ln(C[t] / C[t-n]) / n.
+expected return = h ln(C[t] / C[t-n]) / n over a horizon of h sessions.
 """
 
 import numpy as np
@@ -13,7 +13,9 @@ from ._untrained import Untrained
 
 
 class Momentum(Untrained):
-    """Expects the mean daily return of the last `window` sessions; NaN where history is shorter.
+    """Expects the mean daily return of the last `window` sessions on every session of the horizon.
+
+    NaN where history is shorter.
 
     >>> Momentum(window=60).kind
     'momentum'
@@ -22,6 +24,7 @@ class Momentum(Untrained):
     window: int = Field(default=20, ge=1)
 
     def predict(self, windows: Windows) -> Prediction:
-        """Mean daily log return of each window's last closes."""
+        """Mean daily log return of each window's last closes, times the horizon."""
         closes = windows.closes(self.window + 1)
-        return Prediction(expected_return=np.log(closes[:, -1] / closes[:, 0]) / self.window)
+        pace = np.log(closes[:, -1] / closes[:, 0]) / self.window
+        return Prediction(expected_return=pace * windows.horizon)

@@ -90,6 +90,8 @@ class NetworkSource(BarSource, ABC):
 
 def _said(error: Exception) -> str:
     text = " ".join(str(error).split())
+    for tail in (" with url: ", ". See http"):  # a query of 200 letters, a page about curl
+        text = text.partition(tail)[0]
     return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__
 
 

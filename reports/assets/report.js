@@ -4,6 +4,8 @@
   const L = LightweightCharts;
   const root = document.documentElement;
   const by = (id) => document.getElementById(id);
+  const restyles = [];
+  const relabels = [];
   const css = (name) => getComputedStyle(root).getPropertyValue(name).trim();
   const word = (key) => data.words[key][root.dataset.lang === "zh" ? 1 : 0];
   const audience = (key) => (data.words["audience_" + key] ? word("audience_" + key) : key);
@@ -46,6 +48,14 @@
       horzLine: { color: css("--faint"), labelBackgroundColor: css("--soft") },
     },
   });
+  // The library's own labels would need a locale's words, which the page's font may lack.
+  const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
+  const tick = (day, kind) => {
+    const [year, month] = day.split("-");
+    if (kind === 0) return year;
+    if (kind > 1) return day.slice(5);
+    return root.dataset.lang === "zh" ? `${Number(month)}月` : MONTHS[month - 1];
+  };
   const make = (id) => {
     const box = by(id);
     const chart = L.createChart(box, {
@@ -59,11 +69,10 @@
       handleScale: { mouseWheel: false },
     });
     // Thousands of sessions must fit a narrow screen.
-    chart.timeScale().applyOptions({ minBarSpacing: 0.02, rightOffset: 2 });
+    chart.timeScale().applyOptions({ minBarSpacing: 0.02, rightOffset: 2, tickMarkFormatter: tick });
+    relabels.push(() => chart.timeScale().applyOptions({ tickMarkFormatter: (...of) => tick(...of) }));
     return chart;
   };
-  const restyles = [];
-  const relabels = [];
 
   // ---- equity and drawdown ------------------------------------------------------------------------
   function equity() {
@@ -72,14 +81,24 @@
     const last = (c) => c.v.filter((v) => v !== null).at(-1);
     const best = [...curves].sort((a, b) => last(b) - last(a));
     const hold = (name) => /^(buy[ _-]and[ _-]hold|买入持有)/i.test(name);
-    const shown = new Set(best.slice(0, 6).map((c) => c.name));
-    best.filter((c) => hold(c.name)).forEach((c) => shown.add(c.name));
-    best.forEach((c, rank) => (c.i = rank));
-    if (data.benchmark) best.push({ ...data.benchmark, i: -1, name: data.benchmark.name, benchmark: true });
+    // Shown at first: a handful of the best, no curve twice, and holding, which all are measured by.
+    const shown = new Set(best.filter((c) => hold(c.name)).map((c) => c.name));
+    const seen = new Set(best.filter((c) => hold(c.name)).map((c) => String(c.v)));
+    for (const c of best) {
+      if (shown.size >= 6 || seen.has(String(c.v))) continue;
+      seen.add(String(c.v));
+      shown.add(c.name);
+    }
+    // Colours go to the curves shown first; after ten the line is broken, after twenty dotted.
+    [...best].filter((c) => !hold(c.name)).sort((a, b) => shown.has(b.name) - shown.has(a.name))
+      .forEach((c, rank) => (c.i = rank));
+    best.filter((c) => hold(c.name)).forEach((c) => (c.i = -1));
+    const broken = (c) => (c.benchmark ? 2 : c.i < 10 ? 0 : c.i < 20 ? 3 : 1);
+    if (data.benchmark) best.push({ ...data.benchmark, i: -1, benchmark: true });
     const plain = { priceLineVisible: false, lastValueVisible: false, crosshairMarkerRadius: 3 };
     for (const curve of best) {
       curve.on = curve.benchmark || shown.has(curve.name);
-      const style = { ...plain, lineWidth: curve.benchmark ? 1 : 2, lineStyle: curve.benchmark ? 2 : 0, visible: curve.on };
+      const style = { ...plain, lineWidth: 2, lineStyle: broken(curve), visible: curve.on };
       curve.top = chart.addSeries(L.LineSeries, { ...style, priceFormat: { type: "price", precision: 3, minMove: 0.001 } }, 0);
       curve.top.setData(line(curve));
       let peak = 1;
@@ -94,7 +113,10 @@
       const chip = document.createElement("button");
       chip.type = "button";
       chip.append(document.createElement("span"), document.createElement("output"));
-      chip.firstChild.textContent = curve.name;
+      chip.dataset.line = broken(curve);
+      const label = () => (chip.firstChild.textContent = root.dataset.lang === "zh" ? (curve.name_zh ?? curve.name) : curve.name);
+      label();
+      relabels.push(label);
       chip.onclick = () => show(curve, !curve.on);
       curve.chip = chip;
       by("equity-legend").append(chip);
@@ -116,7 +138,7 @@
     const restyle = () => {
       chart.applyOptions(look());
       for (const c of best) {
-        const color = c.benchmark ? css("--soft") : tint(c.i);
+        const color = c.benchmark ? css("--faint") : c.i < 0 ? css("--ink") : tint(c.i);
         c.chip.style.setProperty("--swatch", color);
         c.top.applyOptions({ color });
         c.low.applyOptions({ color });
@@ -157,9 +179,9 @@
           {
             priceLineVisible: false,
             lastValueVisible: false,
-            base: 0,
+            base: -4, // calm still shows a stub: only a session without information shows nothing
             priceFormat: { type: "price", precision: 0, minMove: 1 },
-            autoscaleInfoProvider: () => ({ priceRange: { minValue: 0, maxValue: 100 } }),
+            autoscaleInfoProvider: () => ({ priceRange: { minValue: -4, maxValue: 100 } }),
           },
           1,
         )
@@ -279,7 +301,8 @@
       const place = symbols.indexOf(state.symbol);
       for (const [at, which, quantity, paid] of data.trades[state.strategy] ?? []) {
         if (which === place && days[at] === day) {
-          put(word(quantity > 0 ? "buy" : "sell"), `${Math.abs(quantity).toLocaleString("en-US")} @ ${paid}`);
+          const price = paid === null ? "" : ` @ ${paid}`;
+          put(word(quantity > 0 ? "buy" : "sell"), Math.abs(quantity).toLocaleString("en-US") + price);
         }
       }
     }
@@ -332,6 +355,29 @@
   }
 
   // ---- tables, language, theme --------------------------------------------------------------------
+  // A table wider than the page says so, and by how many columns.
+  for (const box of document.querySelectorAll(".scroll")) {
+    const hint = document.createElement("button");
+    hint.type = "button";
+    hint.className = "more";
+    const heads = [...box.querySelectorAll("thead th")];
+    const count = () => {
+      const edge = box.getBoundingClientRect().right + 1;
+      const hidden = heads.filter((head) => head.getBoundingClientRect().right > edge).length;
+      hint.style.visibility = hidden ? "visible" : "hidden";
+      hint.hidden = box.scrollWidth <= box.clientWidth + 1;
+      hint.textContent = word("more_columns").replace("{n}", hidden);
+    };
+    hint.onclick = () => box.scrollBy({ left: box.clientWidth * 0.7, behavior: "smooth" });
+    box.before(hint);
+    box.addEventListener("scroll", count, { passive: true });
+    const sizes = new ResizeObserver(count);
+    [box, box.firstElementChild].forEach((part) => sizes.observe(part));
+    relabels.push(count);
+    count();
+  }
+  // On paper nothing stays folded.
+  addEventListener("beforeprint", () => document.querySelectorAll(".warnings details").forEach((d) => (d.open = true)));
   for (const table of document.querySelectorAll("table.sortable")) {
     const heads = [...table.tHead.rows[0].cells];
     heads.forEach((head, column) => {

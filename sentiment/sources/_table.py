@@ -105,6 +105,8 @@ class TableSource(TextSource):
 
     def _texts(self, rows: pd.DataFrame, path: Path) -> Texts:
         columns = self._mapped(rows, path)
+        if rows.empty:
+            raise DataError(f"{path.name} has no rows")
         read = self._read(rows, columns, path)
         table = self._table(rows.loc[read.index], columns, read, path)
         available = table[["published_at", "first_seen", "edited_at"]].max(axis=1)

@@ -1,5 +1,6 @@
 """Texts from a CSV file, plain or compressed (`.csv.gz`)."""
 
+from gzip import BadGzipFile
 from pathlib import Path
 
 import pandas as pd
@@ -31,7 +32,13 @@ class CsvTexts(TableSource):
             raise DataError(
                 f"{path.name} is not {self.encoding}: set encoding, mainland files are often gb18030"
             ) from error
-        except (pd.errors.ParserError, pd.errors.EmptyDataError, LookupError) as error:
+        except (
+            pd.errors.ParserError,
+            pd.errors.EmptyDataError,
+            LookupError,
+            BadGzipFile,
+            EOFError,
+        ) as error:
             raise DataError(f"{path.name} is no CSV file that can be read: {error}") from error
         rows.columns = [str(c).removeprefix("\ufeff").strip() for c in rows.columns]
         rows.index = pd.RangeIndex(1, len(rows) + 1)

@@ -98,6 +98,12 @@ def assert_same_until_cut(full, other):
             left[left["due"] <= CUT].reset_index(drop=True),
             right[right["due"] <= CUT].reset_index(drop=True),
         )
+        # What was decided at the close of t itself is filled after it, but it must be the same decision.
+        decision = ["decided", "symbol", "side"]
+        pd.testing.assert_frame_equal(
+            left.loc[left["decided"] <= CUT, decision].reset_index(drop=True),
+            right.loc[right["decided"] <= CUT, decision].reset_index(drop=True),
+        )
         pd.testing.assert_frame_equal(result.equity.loc[:CUT], twin.equity.loc[:CUT])
     assert traded > 100
 

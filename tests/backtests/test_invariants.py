@@ -11,8 +11,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from qushi.backtests import Broker, backtest
-from qushi.core import BacktestResult, Bars, Weights
+from qushi.backtests.adapter import WeightsStrategy
+from qushi.backtests.broker import RuledBroker
+from qushi.core import BacktestResult, Bars, DataError, Forecasts, Weights
+from qushi.forecasters import make_labels
 from qushi.market import MarketRules, rules_for
+from qushi.strategies import Signals
+from qushi.strategies.trend_follow import TrendFollow
 
 Market = Callable[..., tuple[Bars, Weights]]
 CHEAP = {"max_examples": 60, "deadline": None}
@@ -154,6 +159,9 @@ def _same_up_to(one: BacktestResult, two: BacktestResult, last: pd.Timestamp) ->
         a, b = getattr(one, table), getattr(two, table)
         a, b = a[a[day] <= last], b[b[day] <= last]
         pd.testing.assert_frame_equal(a.reset_index(drop=True), b.reset_index(drop=True))
+    asked = ["order", "decided", "symbol", "side", "quantity"]  # also at the close of the last session
+    a, b = (r.orders.loc[r.orders["decided"] <= last, asked] for r in (one, two))
+    pd.testing.assert_frame_equal(a.reset_index(drop=True), b.reset_index(drop=True))
 
 
 @given(seed=seeds)
@@ -202,3 +210,58 @@ def test_perfect_foresight_makes_money_and_still_obeys(make_market: Market, seed
     result = backtest(bars, oracle, broker=Broker(lots=False))
     assert result.equity["equity"].iloc[-1] > 1_000_000
     assert (result.fills["session"] > result.equity.index[0]).all()
+
+
+def _oracle(bars: Bars, late: int) -> BacktestResult:
+    """Trend following on the true returns, told `late` sessions after they could be traded."""
+    labels = make_labels(bars)["label"].shift(late)  # one symbol only
+    rows = labels.rename("expected_return").reset_index().assign(model="oracle", seed=0, horizon=1)
+    unknown = rows.assign(fold=0, p_up=np.nan, fit_start=pd.NaT, fit_end=pd.NaT)
+    weights = TrendFollow().weights(Signals.build(bars, Forecasts(unknown)))
+    return backtest(bars, weights, broker=Broker(lots=False))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_perfect_forecasts_make_a_fortune_and_one_session_late_they_do_not(
+    make_bars: Callable[..., Bars], seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    close = 10 * np.exp(random.normal(0, 0.02, 400).cumsum())
+    bars = make_bars(S600000={"close": close.tolist(), "open": [10.0, *close[:-1]]})
+    prompt, late = (_oracle(bars, n).equity["equity"].iloc[-1] / 1_000_000 for n in (0, 1))
+    assert prompt > 5
+    assert late < 2
+
+
+def test_planted_fill_at_the_close_that_decided_it_is_caught(
+    monkeypatch: pytest.MonkeyPatch, make_market: Market
+) -> None:
+    honest = RuledBroker._fill
+
+    def same_bar(self: Any, *args: Any) -> None:
+        self._now -= 1
+        honest(self, *args)
+        self._now += 1
+
+    monkeypatch.setattr(RuledBroker, "_fill", same_bar)
+    with pytest.raises(DataError, match="before the session at which it was due"):
+        backtest(*make_market(1))
+
+
+def test_planted_decision_of_tomorrow_is_caught(
+    monkeypatch: pytest.MonkeyPatch, make_market: Market
+) -> None:
+    honest = WeightsStrategy.__init__
+
+    def peeking(self: Any) -> None:
+        honest(self)
+        self._decisions = np.roll(self._decisions, -1, axis=0)
+        self._decided = np.roll(self._decided, -1)
+
+    bars, weights = make_market(1)
+    last = bars.sessions[11]
+    assert weights.frame.iloc[12].notna().any()
+    monkeypatch.setattr(WeightsStrategy, "__init__", peeking)
+    part = backtest(bars.between(None, last), Weights(weights.frame.loc[:last], "part"))
+    with pytest.raises(AssertionError):
+        _same_up_to(backtest(bars, weights), part, last)

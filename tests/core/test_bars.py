@@ -135,7 +135,7 @@ def test_bars_between_includes_both_ends_and_refuses_an_empty_window():
     bars = two()
     assert bars.between("2024-01-03", "2024-01-03").sessions.tolist() == [DAYS[1]]
     assert bars.between("2024-01-02", "2024-01-02").symbols == ("600519.SH",)
-    with pytest.raises(DataError, match="no bars from 2025-01-01 to the last: they run from 2024-01-02"):
+    with pytest.raises(DataError, match="from 2025-01-01 to the last: they run from 2024-01-02"):
         bars.between("2025-01-01", None)
 
 
@@ -167,3 +167,17 @@ def test_bars_any_possible_prices_survive_a_round_trip(prices, volume):
     again = Bars.from_frame(bars.frame.reset_index())
     assert again.fingerprint == bars.fingerprint
     assert (bars.one("600519.SH")["close"].to_numpy() == rows[:, 2]).all()
+
+
+def test_wide_of_a_selection_is_sorted_where_the_first_symbol_has_gaps():
+    """A selection numbers its sessions as they appear, and a gap of the first symbol appears last."""
+    bars = Bars.from_frame(pd.concat([table("000001.SZ").drop(index=1), table("600519.SH")]))
+    for part in (bars.between(None, DAYS[2]), bars.select(bars.symbols), bars.between(DAYS[0], None)):
+        for wide in (part.wide("close"), part.adjusted("close")):
+            assert wide.index.tolist() == list(DAYS)
+            assert wide.columns.tolist() == ["000001.SZ", "600519.SH"]
+    late = Bars.from_frame(
+        pd.concat([table("000001.SZ").drop(index=0), table("600000.SH"), table("600519.SH")])
+    )
+    assert late.select(["000001.SZ", "600519.SH"]).adjusted().index.tolist() == list(DAYS)
+    assert late.between(DAYS[0], DAYS[1]).adjusted().index.tolist() == list(DAYS[:2])

@@ -56,3 +56,27 @@ def test_index_with_a_broken_invariant_raises_one_sentence(change, message):
 def test_index_without_a_column_names_it():
     with pytest.raises(DataError, match="lacks the column 'z'"):
         PanicIndex(frame().drop(columns="z"))
+
+
+def test_for_symbols_follows_the_market_until_the_own_scope_begins_and_never_again():
+    table = frame()
+    days = pd.DatetimeIndex(["2024-01-02", "2024-01-03", "2024-01-04", "2024-01-05"])
+    own = [np.nan, 30.0, np.nan, 90.0]
+    both = pd.concat([table.iloc[:2], table.iloc[:2]]).assign(session=days)
+    market = both.assign(scope="market", panic=[1.0, 2.0, 3.0, 4.0], z=0.5)
+    index = PanicIndex(pd.concat([both.assign(panic=own, z=1.5), market], ignore_index=True))
+    found = index.for_symbols(("600519.SH",), days)["600519.SH"]
+    assert found.tolist()[:2] == [1.0, 30.0]
+    assert found.isna().tolist() == [False, False, True, False]
+    z = index.for_symbols(("600519.SH",), days, column="z")["600519.SH"]
+    assert z.tolist() == [0.5, 1.5, 1.5, 1.5]  # every column changes over in the same session
+
+
+def test_for_symbols_with_a_later_first_text_is_unchanged_before_it():
+    table = frame()
+    market = table[table["scope"] == "market"]
+    before = PanicIndex(market).for_symbols(("600519.SH",), SESSIONS)
+    named = table.copy()
+    named.loc[(named["scope"] != "market") & (named["session"] == SESSIONS[0]), "panic"] = np.nan
+    after = PanicIndex(named).for_symbols(("600519.SH",), SESSIONS)
+    assert after.iloc[0].equals(before.iloc[0])

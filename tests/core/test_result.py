@@ -92,6 +92,16 @@ def test_result_with_a_bad_order_is_refused(row: int, column: str, value: Any, m
         _result(orders=orders)
 
 
+def test_result_with_a_fill_at_the_close_that_decided_it_is_refused() -> None:
+    """Same-bar execution: the order claims the next open, the fill happens a session too early."""
+    fills, positions, equity = (_tables()[name] for name in ("fills", "positions", "equity"))
+    fills.loc[0, "session"] = AT[0]
+    positions.loc[-1] = (AT[0], "A", 100.0, 10.0, 1000.0)
+    equity.loc[AT[0]] = (95.0, 1000.0, 1095.0)
+    with pytest.raises(DataError, match="before the session at which it was due"):
+        _result(fills=fills, positions=positions, equity=equity)
+
+
 @pytest.mark.parametrize("table", ["orders", "fills", "positions", "equity"])
 def test_result_lacking_a_column_names_it(table: str) -> None:
     frame = _tables()[table]

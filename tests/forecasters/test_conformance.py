@@ -9,7 +9,8 @@ import pytest
 
 from qushi.core import Bars
 from qushi.core.extensions import build, find, kinds
-from qushi.forecasters import FeatureSet, Forecaster, WalkForward
+from qushi.forecasters import FeatureSet, Forecaster, Prediction, WalkForward
+from qushi.forecasters.models.ema import EMA
 
 PACKAGE = "qushi.forecasters.models"
 KINDS = kinds(PACKAGE)
@@ -84,6 +85,32 @@ def test_forecasts_with_a_poisoned_future_are_the_same_before_it(whole, kind, po
     stained = run(kind, Bars.from_frame(frame))
     clean = whole_run(whole, kind, two_symbols)
     assert_same_forecasts(kind, until(stained, session), until(clean, session))
+
+
+class Planted(EMA):
+    """Looks at rows of its fold that come after the decision; the two tests above must see it."""
+
+    leak: str
+
+    def predict(self, windows):
+        if self.leak == "standardised_over_the_fold":
+            found = super().predict(windows).expected_return
+            return Prediction(expected_return=(found - found.mean()) / found.std())
+        close = windows.panel.close
+        tomorrow = np.minimum(windows.ends + 1, len(close) - 1)
+        return Prediction(expected_return=np.log(close[tomorrow] / windows.close))
+
+
+@pytest.mark.parametrize("leak", ["standardised_over_the_fold", "tomorrow"])
+def test_planted_leak_in_a_forecaster_is_caught(monkeypatch, leak, two_symbols):
+    monkeypatch.setitem(globals(), "model_of", lambda kind: Planted(leak=leak))
+    kept = {}
+    with pytest.raises(AssertionError):
+        test_forecasts_on_bars_cut_short_are_the_same_up_to_the_cut(kept, "ema", 420, two_symbols)
+    with pytest.raises(AssertionError):
+        test_forecasts_with_a_poisoned_future_are_the_same_before_it(
+            kept, "ema", "times_ten", two_symbols
+        )
 
 
 @pytest.mark.parametrize("kind", KINDS)

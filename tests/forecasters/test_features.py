@@ -65,6 +65,25 @@ def test_every_feature_with_a_poisoned_future_is_unchanged_before_it(market, pan
     assert not np.array_equal(before.values[cut + 1 :], after.values[cut + 1 :], equal_nan=True)
 
 
+@pytest.mark.parametrize("leak", ["tomorrow", "bfill", "centred", "scaled_on_everything"])
+def test_planted_leak_in_a_feature_is_caught(monkeypatch, market, panic_of, leak):
+    honest = FeatureSet._of_symbol
+
+    def leaking(self, frame):
+        table = pd.DataFrame(honest(self, frame))
+        seen = {
+            "tomorrow": lambda: table.shift(-1),
+            "bfill": lambda: table[table.index % 9 != 8].reindex(table.index).bfill(),
+            "centred": lambda: table.rolling(5, center=True).mean(),
+            "scaled_on_everything": lambda: (table - table.mean()) / table.std(),
+        }
+        return seen[leak]().to_numpy()
+
+    monkeypatch.setattr(FeatureSet, "_of_symbol", leaking)
+    with pytest.raises(AssertionError):
+        test_every_feature_with_a_poisoned_future_is_unchanged_before_it(market, panic_of, "times_ten")
+
+
 def test_every_feature_with_a_future_of_nan_is_unchanged_before_it(market):
     frame = market(rows=700).set_index("session")
     poisoned = frame.copy()

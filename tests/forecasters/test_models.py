@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from pydantic import ValidationError
@@ -65,6 +67,8 @@ def test_momentum_expects_the_mean_of_the_last_daily_returns():
         else:
             daily = np.diff(np.log(close[end - 5 : end + 1]))
             assert found[at] == pytest.approx(daily.mean())
+    week = Momentum(window=5).predict(replace(data, horizon=5)).expected_return
+    np.testing.assert_allclose(week, 5 * found)
 
 
 def test_sma_states_the_average_price_as_a_return():

@@ -110,6 +110,12 @@ def test_checkpoint_of_another_fit_is_not_resumed(tmp_path):
     assert torch.equal(weights(fit(seed=2, checkpoint=tmp_path)[0]), weights(fit(seed=2)[0]))
 
 
+def test_checkpoint_of_a_longer_fit_is_not_resumed(tmp_path):
+    fit(checkpoint=tmp_path)
+    short = FAST.model_copy(update={"epochs": 2})
+    assert torch.equal(weights(fit(short, checkpoint=tmp_path)[0]), weights(fit(short)[0]))
+
+
 def test_checkpoint_is_one_whole_file_without_pickles(tmp_path):
     fit(checkpoint=tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["training.safetensors"]

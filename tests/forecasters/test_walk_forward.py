@@ -1,3 +1,5 @@
+import inspect
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -128,6 +130,12 @@ def test_models_see_standardised_rows_of_training(bars, features):
     np.testing.assert_allclose(seen.std(axis=0), 1.0, atol=1e-5)
 
 
+def test_models_are_told_the_horizon(bars, features):
+    spy = Spy()
+    WalkForward(**{**SMALL, "horizon": 5}).run("spy", spy, features, bars)
+    assert {windows.horizon for fit in spy._fits for windows in fit} == {5}
+
+
 def test_scaler_ignores_everything_after_training(bars, features):
     walk = WalkForward(**SMALL)
     table = _folds.fold_table(features, bars, walk.horizon, walk.lookback)
@@ -226,6 +234,19 @@ def test_fold_of_another_run_is_never_taken(tmp_path, market, bars, features, ch
     }[changed]
     assert runner.fit_key(*other) != key
     assert runner.fit_key(Drift(), WalkForward(**SMALL), FEATURES.build(bars), bars, 0) == key
+
+
+@pytest.mark.parametrize(
+    "part", ["_folds.py", "labels.py", "scaling.py", "windows.py", "walk_forward.py"]
+)
+def test_fold_of_another_walk_forward_code_is_never_taken(monkeypatch, bars, features, part):
+    walk = WalkForward(**SMALL)
+    key = runner.fit_key(Drift(), walk, features, bars, 0)
+    read = inspect.getsource
+    monkeypatch.setattr(
+        inspect, "getsource", lambda of: read(of) + ("#" if inspect.getfile(of).endswith(part) else "")
+    )
+    assert runner.fit_key(Drift(), walk, features, bars, 0) != key
 
 
 def test_forecaster_given_to_a_run_stays_unfitted(bars, features):

@@ -1,10 +1,14 @@
 """The page as a reader meets it: in headless Chromium, whether or not the machine has Chinese fonts."""
 
+from dataclasses import replace
+
+import pandas as pd
 import pytest
 
 import browser
 from browser import open_page
 from example_report import example_inputs
+from qushi.core.notes import Said
 from qushi.reports import write_report, write_tear_sheet
 
 pytestmark = pytest.mark.browser
@@ -123,6 +127,66 @@ def test_page_fits_a_narrow_dark_screen(tmp_path):
         assert sum(int(v) for v in paper[4:-1].split(",")) < 120
         assert page.evaluate("qushi.charts.price.panes().length") == 1
         assert page.errors == []
+
+
+def test_table_wider_than_the_page_says_how_many_columns_are_hidden(tmp_path):
+    path = write_report(example_inputs(n=150), tmp_path / "report.html")
+    hint = "document.querySelector('#strategies .more')"
+    box = "document.querySelector('#strategies .scroll')"
+    with open_page(path, width=600) as page:
+        page.wait_for(READY)
+        page.settle()
+        heads = page.evaluate(
+            f"(() => {{ const edge = {box}.getBoundingClientRect().right + 1; return "
+            "[...document.querySelectorAll('#by-return th')]"
+            ".filter(h => h.getBoundingClientRect().right > edge).length; })()"
+        )
+        assert heads > 3
+        assert page.evaluate(f"{hint}.textContent").startswith(f"{heads} more")
+        page.evaluate(f"{box}.scrollLeft = 1e6")
+        page.wait_for(f"{hint}.style.visibility === 'hidden'")
+
+
+def test_long_name_does_not_run_into_the_figures(tmp_path):
+    path = write_report(example_inputs(n=150), tmp_path / "report.html")
+    with open_page(path, width=420) as page:
+        page.wait_for(READY)
+        over = (
+            "[...document.querySelectorAll('#by-return td:first-child a')].filter(a => "
+            "a.getBoundingClientRect().right > a.parentElement.getBoundingClientRect().right + 1).length"
+        )
+        assert page.evaluate("document.querySelectorAll('#by-return td:first-child a').length") >= 5
+        assert page.evaluate(over) == 0
+
+
+def test_few_curves_are_shown_at_first_and_none_twice(tmp_path):
+    inputs = example_inputs(n=150)
+    first = inputs.results[0]
+    more = tuple(replace(first, name=f"copy {i}") for i in range(12))
+    rows = [inputs.performance.loc[first.name].rename(r.name) for r in more]
+    figures = pd.concat([inputs.performance, pd.DataFrame(rows)])
+    many = replace(inputs, results=(*inputs.results, *more), performance=figures)
+    with open_page(write_report(many, tmp_path / "report.html")) as page:
+        page.wait_for(READY)
+        shown = page.evaluate(
+            "[...document.querySelectorAll('#equity-legend button[aria-pressed=true] span')]"
+            ".map(s => s.textContent)"
+        )
+    assert "buy_and_hold" in shown
+    assert len(shown) <= 7
+    assert len([name for name in shown if name == first.name or name.startswith("copy")]) == 1
+
+
+def test_folded_warnings_are_printed(tmp_path):
+    said = tuple(Said(f"warning {i}", f"警告 {i}") for i in range(10))
+    path = write_report(example_inputs(n=150, warnings=said), tmp_path / "report.html")
+    last = "document.querySelector('#warnings details li:last-child')"
+    with open_page(path) as page:
+        page.wait_for(READY)
+        assert not page.evaluate(f"{last}.checkVisibility({{contentVisibilityAuto: true}})")
+        page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        assert page.evaluate(f"{last}.getBoundingClientRect().height") > 10
+        assert page.evaluate("document.querySelector('#warnings details').open")
 
 
 def test_tear_sheet_opens_without_error_and_asks_no_host(tmp_path):

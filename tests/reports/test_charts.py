@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -97,8 +99,16 @@ def test_missing_sessions_split_the_run_of_candles():
     days = bars.sessions
     holed = bars.frame.drop(index=[("000300.SH", days[20]), ("000300.SH", days[21])])
     inputs = example_inputs(n=50)
-    from dataclasses import replace
-
     data = payload(replace(inputs, bars=type(bars)(holed, "XSHG", "raw")))
     assert sum(length for _, length in data["symbols"]["000300.SH"]["at"]) == 48
     assert len(data["symbols"]["000300.SH"]["at"]) == 2
+
+
+def test_price_of_a_fill_outside_its_bar_is_left_out(inputs, data):
+    prices = ["open", "high", "low", "close"]
+    halved = inputs.bars.frame.copy()
+    halved[prices] /= 2
+    changed = payload(replace(inputs, bars=type(inputs.bars)(halved, "XSHG", "raw")))
+    for name, trades in data["trades"].items():
+        assert None not in [trade[3] for trade in trades]
+        assert changed["trades"][name] == [[*trade[:3], None] for trade in trades]

@@ -4,8 +4,9 @@ import re
 
 from fontTools.ttLib import TTFont
 
+from qushi.core.result import REASON_WORDS
 from qushi.reports.font import FAMILY, PATH, font_face
-from qushi.reports.words import COLUMNS, REASONS, WORDS
+from qushi.reports.words import COLUMNS, WORDS
 
 
 def embedded(rule: str) -> TTFont:
@@ -47,7 +48,11 @@ def test_font_draws_different_characters_differently():
 def test_font_covers_gb2312_and_every_word_of_the_pages():
     known = TTFont(PATH).getBestCmap()
     level_one = {bytes((h, lo)).decode("gb2312") for h in range(0xB0, 0xD7) for lo in range(0xA1, 0xFA)}
-    words = [*WORDS.values(), *REASONS.values(), *(said for pair in COLUMNS.values() for said in pair)]
+    words = [
+        *WORDS.values(),
+        *REASON_WORDS.values(),
+        *(said for pair in COLUMNS.values() for said in pair),
+    ]
     written = set("".join(said.en + said.zh for said in words))
     assert [c for c in level_one | written if ord(c) not in known] == []
 

@@ -31,6 +31,7 @@ def page(inputs):
 
 def table(page: str, name: str) -> list[list[str]]:
     """Rows of a table, cells as plain text."""
+    page = page.replace("<wbr>", "")
     body = re.search(rf'<table id="{name}".*?<tbody>(.*?)</tbody>', page, flags=re.DOTALL)
     assert body, name
     rows = re.findall(r"<tr[^>]*>(.*?)</tr>", body[1], flags=re.DOTALL)
@@ -218,3 +219,46 @@ def test_panic_alignment_is_shown(inputs, page):
     rows = table(page, "by-panic")
     assert len(rows) == len(inputs.alignment)
     assert rows[0][3].replace("–", "-") == f"{inputs.alignment['same_session'].iloc[0]:.2f}"
+
+
+def test_alignment_stands_below_the_price_chart_with_its_meanings(page):
+    assert page.index('id="price-chart"') < page.index('id="by-panic"') < page.index('id="by-quality"')
+    assert WORDS["alignment_note"].en in page
+    assert WORDS["alignment_note"].zh in page
+
+
+def test_alignment_shows_the_market_first_and_no_audience_twice(inputs):
+    frame = pd.DataFrame(
+        {
+            "scope": ["600519.SH", "600519.SH", "market", "market"],
+            "audience": ["all", "public"] * 2,
+            "n": [100] * 4,
+            "same_session": [-0.3] * 4,
+            "last_three": [-0.2] * 4,
+            "next_session": [-0.001] * 4,
+        }
+    )
+    rows = table(render(replace(inputs, alignment=frame)), "by-panic")
+    assert [row[0].split()[0] for row in rows] == ["market", "600519.SH"]
+    assert all("public" in row[1] for row in rows)
+    assert rows[0][5] == "0.00"  # what rounds to nothing has no sign
+
+
+def test_classifier_check_of_all_texts_says_so(inputs):
+    check = inputs.classifier_check.assign(symbol="all", accuracy=0.6)
+    row = table(render(replace(inputs, classifier_check=check)), "by-check")[0]
+    assert "all texts" in row[0]
+    assert "全部文本" in row[0]
+    assert [cell.replace("\u00a0", " ") for cell in row[2:4]] == ["60.0 %", "52.0 %"]
+
+
+def test_equal_weight_benchmark_is_named_in_both_languages(inputs):
+    page = render(replace(inputs, benchmark=inputs.benchmark.rename("equal weight")))
+    assert "等权" in "".join(row[0] for row in table(page, "by-return"))
+    assert "基准 等权 不计费用" in page
+    assert "; equal weight returned" in page
+
+
+def test_strategy_name_links_to_its_tear_sheet(inputs, page):
+    for name, sheet in inputs.tear_sheets.items():
+        assert f'<a href="{sheet}">{name}</a>' in page.replace("<wbr>", "")

@@ -218,3 +218,27 @@ def test_importing_reports_is_cheap():
     program = f"import sys, qushi.reports; print(sorted({heavy} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_pictures_of_quantstats_are_repaired_and_left_as_they_were_afterwards():
+    from quantstats import _compat, stats
+
+    from qushi.reports.quantstats_page import _repaired, _settled
+
+    days = pd.bdate_range("2020-03-02", periods=300)
+    rng = np.random.default_rng(0)
+    base = pd.Series(rng.normal(0, 0.01, 300), index=days)
+    returns = base * 0.5 + rng.normal(0, 0.001, 300)
+    before = (stats.rolling_greeks, stats.monthly_returns, _compat.safe_resample)
+    with _settled(), _repaired():
+        beta = stats.rolling_greeks(returns, base, 126)["beta"]
+        months = stats.monthly_returns(returns, eoy=False)
+        summed = _compat.safe_resample(returns.cumsum(), "D", "sum")
+    assert beta.index[0] == days[125]
+    assert beta.between(0.3, 0.7).all()
+    inside = months.loc["2020"].notna()
+    assert list(inside.index[inside]) == [
+        f"{m:%b}".upper() for m in pd.date_range("2020-03", "2020-12", freq="MS")
+    ]
+    assert summed.index.equals(days)
+    assert (stats.rolling_greeks, stats.monthly_returns, _compat.safe_resample) == before

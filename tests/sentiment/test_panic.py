@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qushi.core import ConfigError, DataError, Texts
-from qushi.core.calendar import sessions
+from qushi.core.calendar import session_of, sessions
 from qushi.sentiment import PanicSettings, panic_index
-from qushi.sentiment.panic import abnormal_attention, decay, rank_against_history
+from qushi.sentiment.panic import Standing, abnormal_attention, decay, rank_against_history
 
 GRID = sessions("XSHG", "2023-01-01", "2023-12-31")
 SMALL = PanicSettings(window=8, min_history=3, n_min=3)
@@ -322,6 +322,46 @@ def test_panic_index_with_a_poisoned_future_is_unchanged_before():
     before = whole["session"] <= GRID[60]
     pd.testing.assert_frame_equal(found[before], whole[before], check_exact=True)
     assert not found[~before].equals(whole[~before])
+
+
+def test_planted_text_after_the_close_counted_the_same_day_is_caught(monkeypatch):
+    def by_date(moments, calendar, cutoff=""):
+        days = moments.tz_convert("Asia/Shanghai").normalize()
+        return session_of(days, calendar, "00:00")
+
+    monkeypatch.setattr("qushi.sentiment.panic.session_of", by_date)
+    with pytest.raises(AssertionError):
+        test_panic_index_cut_short_is_bit_equal_up_to_the_cut()
+
+
+def test_planted_rank_against_the_whole_sample_is_caught(monkeypatch):
+    def among_all(b, valued, settings):
+        rank = pd.Series(b).rank(pct=True).to_numpy() * 100
+        return Standing(np.where(valued, rank, np.nan), np.zeros(len(b)))
+
+    monkeypatch.setattr("qushi.sentiment.panic.rank_against_history", among_all)
+    with pytest.raises(AssertionError):
+        test_panic_index_cut_short_is_bit_equal_up_to_the_cut()
+
+
+def test_symbol_named_only_later_keeps_the_markets_panic_before():
+    """The set of symbols that ever get a text of their own is not known beforehand."""
+    texts, scores = random_texts()
+    moment = (GRID[40] + pd.Timedelta("15:00:00")).tz_localize("Asia/Shanghai")
+    early = (texts.available_at <= moment).to_numpy()
+    frame = texts.frame.assign(symbol=texts.frame["symbol"].mask(pd.Series(early), None))
+    named = Texts.from_frame(frame)
+    whole = panic_index(named, scores, "XSHG", SMALL)
+    known = named.until(moment)
+    scored = scores[scores["id"].isin(known.frame["id"])]
+    cut = panic_index(known, scored, "XSHG", SMALL, end=GRID[40])
+    assert "600519.SH" in whole.scopes
+    assert "600519.SH" not in cut.scopes
+    before, after = (p.for_symbols(("600519.SH",), GRID[:41]) for p in (cut, whole))
+    assert before["600519.SH"].notna().any()
+    pd.testing.assert_frame_equal(before, after, check_exact=True)
+    own = whole.one("600519.SH")["panic"]
+    assert whole.for_symbols(("600519.SH",), own.index[-1:]).iloc[0, 0] == own.iloc[-1]
 
 
 def test_start_cuts_the_output_and_keeps_the_history():
