@@ -5,8 +5,6 @@ around that (cheat on close, cheat on open) are shut, and a user's strategy runs
 data, so that even `self.data.close[1]` cannot see tomorrow.
 """
 
-import importlib
-import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +14,7 @@ import pandas as pd
 
 from ..core import BacktestResult, Bars, ConfigError, DataError, Forecasts, PanicIndex, Weights
 from ..core.errors import near_names
+from ..core.extensions import outside
 from ..core.panic import ALL
 from .adapter import WeightsStrategy
 from .broker import RuledBroker
@@ -40,8 +39,9 @@ def backtest(
     """Trade target weights: row t is decided at the close of t and sent for the open of t+1.
 
     Only the symbols of `weights` are traded.  The window runs from `start` (default: the first row
-    of the weights) to `end` (default: the last bar).  `rules` default to those of the bars' market.
-    `conditions` are recorded beside those that the engine records itself.
+    of the weights) to `end` (default: the last bar); decisions in force when it opens are taken then.
+    `rules` default to those of the bars' market.  `conditions` are recorded beside those that the
+    engine records itself.
 
     Raises `DataError` where weights name an unknown symbol or a session without bars, `ConfigError`
     where raw prices would cross a corporate action.
@@ -62,6 +62,9 @@ def backtest(
             f"{weights.name}: weights on {rows.index[off][0]:%Y-%m-%d}, a session without bars"
         )
     decisions = rows.reindex(index=window.sessions, columns=list(window.symbols))
+    before = weights.frame.loc[: window.sessions[0]].ffill().iloc[-1:]
+    if not before.empty:  # what was decided before the window is still wanted when it opens
+        decisions.iloc[0] = before.iloc[0].reindex(decisions.columns)
     return _run(
         window,
         WeightsStrategy,
@@ -119,17 +122,8 @@ def backtest_class(
 
 def load_bt_strategy(path: str) -> type[bt.Strategy]:
     """The `bt.Strategy` subclass named `"package.module:Class"`; `ConfigError` where there is none."""
-    module_name, _, class_name = path.partition(":")
-    if not module_name or not class_name:
-        raise ConfigError(f"a Backtrader strategy is named 'package.module:Class', received {path!r}")
-    try:
-        module = importlib.import_module(module_name)
-    except ImportError as error:
-        raise ConfigError(
-            f"cannot import {module_name!r} for {path!r}: {error}; is its folder on PYTHONPATH?"
-        ) from error
-    found = getattr(module, class_name, None)
-    if not (inspect.isclass(found) and issubclass(found, bt.Strategy)):
+    found = outside(path)
+    if not issubclass(found, bt.Strategy):
         raise ConfigError(f"{path!r} is not a backtrader.Strategy: derive the class from it")
     return found
 

@@ -68,6 +68,8 @@ def build(package: str, table: Mapping[str, Any], base: type[S], where: str) -> 
 def outside(path: str) -> type:
     """The class that `"package.module:Class"` names; `ConfigError` where there is none."""
     module_name, _, class_name = path.partition(":")
+    if not module_name or not class_name:
+        raise ConfigError(f"a class is named 'package.module:Class', received {path!r}", key="kind")
     try:
         module = importlib.import_module(module_name)
     except ImportError as error:

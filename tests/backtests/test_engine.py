@@ -289,6 +289,17 @@ def test_own_strategy_with_an_unknown_parameter_names_the_near_one(make_bars: Ma
         backtest_class(make_bars(S600000={"close": [10.0]}), Scripted, {"scrpt": 1})
 
 
+def test_window_that_opens_later_takes_the_decisions_in_force(
+    make_bars: Make, make_weights: Make
+) -> None:
+    bars = make_bars(S600000={"close": [10.0] * 6})
+    weights = make_weights(bars, S600000=[0.5, _, _, _, 0.0, _])
+    result = backtest(bars, weights, start=bars.sessions[2])
+    assert result.fills["side"].tolist() == ["buy", "sell"]
+    assert result.fills["session"].tolist() == [bars.sessions[3], bars.sessions[5]]
+    assert result.fills["quantity"].tolist() == [50_000, 50_000]
+
+
 def test_own_strategy_equals_the_weights_it_mimics(make_bars: Make, make_weights: Make) -> None:
     bars = make_bars(S600000={"close": [10.0, 11, 12, 11, 13], "open": [10, 10.5, 12, 12, 11]})
     by_weights = backtest(bars, make_weights(bars, S600000=[0.5, _, 0.0, _, _]))
