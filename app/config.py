@@ -17,6 +17,7 @@ import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
@@ -99,8 +100,8 @@ class ReportSettings(Settings):
 class BacktestSettings(Broker):
     """`[backtest]`: the broker's settings and the window (default: from the first forecast on)."""
 
-    start: str | None = None
-    end: str | None = None
+    start: date | None = None
+    end: date | None = None
 
 
 class ExperimentFile(Settings):
@@ -109,7 +110,7 @@ class ExperimentFile(Settings):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     description: str = ""
     language: Language = "en"
-    seeds: tuple[int, ...] = (0,)
+    seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
     bars: dict[str, Any]
     benchmark: BenchmarkSettings | None = None
     features: FeatureSet = FeatureSet()
@@ -201,6 +202,8 @@ def parse_experiment(table: Mapping[str, Any], folder: Path = Path()) -> Experim
         raise ConfigError("[bars]: the key 'symbols' is missing: this source cannot list its own")
     if settings.forecasters and settings.forecasts is not None:
         raise ConfigError("give [[forecasters]] or a [forecasts] file, not both", key="forecasts")
+    for symbol in (*symbols, *([] if benchmark is None else [benchmark.symbol])):
+        calendar_of(symbol)  # refuses a bare code, which would otherwise pass for an American symbol
     rules_for(calendar_of(symbols[0]), **settings.rules)  # a wrong key is told before anything is read
     texts = settings.texts
     if texts is not None and settings.classifier is None:
@@ -209,8 +212,8 @@ def parse_experiment(table: Mapping[str, Any], folder: Path = Path()) -> Experim
         settings=settings,
         source=source,
         symbols=symbols,
-        start=rest.start,
-        end=rest.end,
+        start=None if rest.start is None else f"{rest.start}",
+        end=None if rest.end is None else f"{rest.end}",
         benchmark_source=benchmark_source,
         forecasters=tuple(_forecasters(settings.forecasters)),
         text_source=None
@@ -222,8 +225,8 @@ def parse_experiment(table: Mapping[str, Any], folder: Path = Path()) -> Experim
 
 class _BarsWindow(Settings):
     symbols: tuple[str, ...] = ()
-    start: str | None = None
-    end: str | None = None
+    start: date | None = None
+    end: date | None = None
 
 
 def _bar_source(table: Mapping[str, Any], where: str) -> tuple[BarSource, _BarsWindow]:

@@ -8,7 +8,8 @@ which is what lets the invariants be tested on the whole of it: cut or poison th
 nothing at or before t may change.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,8 @@ from ..core import (
     PanicIndex,
     Progress,
     QushiError,
-    StrategyError,
     Texts,
+    UserCodeError,
     Weights,
 )
 from ..core.calendar import PER_YEAR
@@ -86,10 +87,19 @@ def load_inputs(experiment: Experiment, progress: Progress = QUIET) -> Inputs:
     if chosen is not None:
         held = experiment.benchmark_source.fetch(chosen.symbol, experiment.start, experiment.end)
         benchmark = held.adjusted("close")[chosen.symbol]
-    texts = (
-        None if experiment.text_source is None else experiment.text_source.fetch(None, experiment.end)
-    )
-    return Inputs(bars, benchmark, texts)
+    return Inputs(bars, benchmark, _texts(experiment, progress))
+
+
+def _texts(experiment: Experiment, progress: Progress) -> Texts | None:
+    source = experiment.text_source
+    if source is None:
+        return None
+    texts = source.fetch(None, experiment.end)
+    if source.counts.left_out:
+        progress.note(source.counts.left_out)
+    if not len(texts):
+        raise DataError(f"no texts up to {experiment.end or 'today'}: check [texts]")
+    return texts
 
 
 def compute(
@@ -147,8 +157,8 @@ def _forecasts(
         seeds = settings.seeds if forecaster.stochastic else settings.seeds[:1]
         for seed in seeds:
             try:
-                found.append(
-                    settings.walk_forward.run(
+                with _somebodys(forecaster.kind, type(forecaster)):
+                    made = settings.walk_forward.run(
                         name,
                         forecaster,
                         features,
@@ -157,13 +167,30 @@ def _forecasts(
                         checkpoint=checkpoint,
                         progress=progress,
                     )
-                )
-            except FitError as error:
+                found.append(made)
+            except (FitError, UserCodeError) as error:
                 failures.append((f"{name} (seed {seed})", str(error)))
                 progress.note(f"{name} (seed {seed}) failed: {error}")
     if not found:
         raise FitError("no model could be fitted: " + "; ".join(f"{n}: {why}" for n, why in failures))
     return Forecasts.concat(found), failures
+
+
+@contextmanager
+def _somebodys(what: str, kind: type) -> Iterator[None]:
+    """Turn whatever a user's own class raises into `UserCodeError`, so that it costs its own row only.
+
+    An error in a class of qushi's is a defect and passes through as it is.
+    """
+    if kind.__module__.startswith("qushi."):
+        yield
+        return
+    try:
+        yield
+    except QushiError:
+        raise
+    except Exception as error:
+        raise UserCodeError(f"{what} raised {type(error).__name__}: {error}") from error
 
 
 def _window(experiment: Experiment, bars: Bars, forecasts: Forecasts | None) -> pd.DatetimeIndex:
@@ -217,7 +244,7 @@ def _backtests(
     for name, strategy, chosen in jobs:
         try:
             results.append(_backtest(experiment, name, strategy, bars, chosen, panic, window))
-        except (InputError, StrategyError) as error:
+        except (InputError, UserCodeError) as error:
             failures.append((name, str(error)))
             progress.note(f"{name} failed: {error}")
         progress.advance("backtests")
@@ -261,15 +288,12 @@ def _backtest(
     if isinstance(strategy, UserStrategy):
         given = load_bt_strategy(strategy.path)
         window_ = {"broker": asked, "rules": rules, "start": start, "end": end}
-        try:
+        with _somebodys(strategy.path, given):
             result = backtest_class(
                 bars, given, strategy.params, name=name, forecasts=forecasts, panic=panic, **window_
             )
-        except QushiError:
-            raise
-        except Exception as error:
-            raise StrategyError(f"{strategy.path} raised {type(error).__name__}: {error}") from error
         return result, None
     signals = Signals.build(bars, forecasts, panic, start=start, end=end)
-    weights = replace(strategy.weights(signals), name=name)
+    with _somebodys(f"{type(strategy).__module__}:{type(strategy).__name__}", type(strategy)):
+        weights = replace(strategy.weights(signals), name=name)
     return backtest(bars, weights, broker=asked, rules=rules, start=start, end=end), weights

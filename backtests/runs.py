@@ -92,7 +92,7 @@ class OpenRun:
         names = [r.name for r in results]
         if len(set(names)) != len(names):
             raise DataError(f"two results of one run share a name: {sorted(names)}")
-        for table in TABLES:
+        for table in TABLES if results else ():
             parts = [_labelled(getattr(r, table), r.name, table) for r in results]
             self.write_frame(table, pd.concat(parts, ignore_index=True))
         about = {

@@ -10,7 +10,7 @@ from .errors import (
     MissingExtraError,
     QushiError,
     SourceError,
-    StrategyError,
+    UserCodeError,
 )
 from .features import Features
 from .forecasts import Forecasts
@@ -38,7 +38,7 @@ __all__ = [
     "QushiError",
     "Settings",
     "SourceError",
-    "StrategyError",
     "Texts",
+    "UserCodeError",
     "Weights",
 ]

@@ -202,7 +202,13 @@ def _check(frame: pd.DataFrame, calendar: str, adjustment: str) -> None:
         _refuse(frame, frame.index.duplicated(), "appears twice")
     if not frame.index.is_monotonic_increasing:
         raise DataError("bars must be sorted by symbol and session: use Bars.from_frame")
-    off = ~at.isin(sessions(calendar))
+    known = sessions(calendar)
+    off = ~at.isin(known)
+    if off.any() and at[off].min() > known[-1]:
+        raise DataError(
+            f"bars run to {at.max():%Y-%m-%d}, the sessions of {calendar} are known to "
+            f"{known[-1]:%Y-%m-%d}: upgrade the package exchange_calendars"
+        )
     if off.any():
         _refuse(frame, off, f"is not a session of {calendar}")
     prices = frame[list(PRICES)]

@@ -25,9 +25,13 @@ _SUFFIXES = {"SH": "XSHG", "SZ": "XSHG", "BJ": "XSHG", "TW": "XTAI", "TWO": "XTA
 def calendar_of(symbol: str) -> str:
     """The calendar of a symbol by its suffix: `.SH .SZ .BJ`, `.TW .TWO`, anything else the US.
 
+    `DataError` for a bare code, which names no exchange.
+
     >>> calendar_of("000300.SH"), calendar_of("0050.TW"), calendar_of("BRK.B")
     ('XSHG', 'XTAI', 'XNYS')
     """
+    if symbol.isdigit():
+        raise DataError(f"the symbol {symbol!r} names no exchange: write it like 600519.SH or 0050.TW")
     return _SUFFIXES.get(symbol.rpartition(".")[2].upper() if "." in symbol else "", "XNYS")
 
 

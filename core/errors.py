@@ -50,8 +50,8 @@ class FitError(QushiError):
     """A forecaster could not be fitted; its row in the tables carries this reason."""
 
 
-class StrategyError(QushiError):
-    """A user's own strategy raised an error; its row in the tables carries the reason."""
+class UserCodeError(QushiError):
+    """A user's own model or strategy raised an error; its row in the tables carries the reason."""
 
 
 class LookAheadError(QushiError):

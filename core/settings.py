@@ -46,13 +46,23 @@ def explain(error: ValidationError, model: type[BaseModel]) -> tuple[str, str | 
     return _sentence(first, path, model), names[-1] if names else None
 
 
+_PLAIN = {
+    "tuple_type": "must be a list, in brackets",
+    "dict_type": "must be a table of keys and values",
+    "date_from_datetime_parsing": "must be a date, YYYY-MM-DD",
+    "date_type": "must be a date, YYYY-MM-DD",
+}
+"""What pydantic says in words of Python, in words of an experiment file."""
+
+
 def _sentence(first: ErrorDetails, path: str, model: type[BaseModel]) -> str:
     if first["type"] == "extra_forbidden":
         known = _fields_at(model, first["loc"][:-1])
-        return f"unknown key {path!r}: {near_names(str(first['loc'][-1]), known)}"
+        hint = near_names(str(first["loc"][-1]), known) if known else "there are no settings here"
+        return f"unknown key {path!r}: {hint}"
     if first["type"] == "missing":
         return f"the key {path!r} is missing"
-    message = first["msg"].removeprefix("Value error, ")
+    message = _PLAIN.get(first["type"], first["msg"].removeprefix("Value error, "))
     if not path:
         return message
     return f"{path!r} is {first.get('input')!r}: {message[:1].lower()}{message[1:]}"

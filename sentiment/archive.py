@@ -122,8 +122,8 @@ class TextArchive:
         texts = source.fetch(start, end, symbol)
         counts = source.counts
         report = self.add(texts, dropped=counts.dropped, repeated=counts.duplicates)
-        if report.dropped:
-            progress.note(f"{report.dropped} of {counts.rows} rows have no usable time: left out")
+        if counts.left_out:
+            progress.note(counts.left_out)
         return report
 
     def read(

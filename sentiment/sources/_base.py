@@ -17,11 +17,18 @@ SHANGHAI = "Asia/Shanghai"
 
 @dataclass(frozen=True)
 class ReadCounts:
-    """What the last `fetch` of a source met: rows read, rows without a usable time, duplicates."""
+    """What the last `fetch` of a source met: rows read, rows without a usable time or without words, duplicates."""
 
     rows: int = 0
     dropped: int = 0
     duplicates: int = 0
+
+    @property
+    def left_out(self) -> str:
+        """One sentence on the dropped rows; empty where there are none."""
+        if not self.dropped:
+            return ""
+        return f"{self.dropped} of {self.rows} texts have no usable time or no words: left out"
 
 
 class TextSource(Settings, ABC):

@@ -4,7 +4,8 @@ Times without a zone are read in `zone` (Asia/Shanghai by default).  A bare date
 of that date, 23:59:59.999999 local: nobody knows when on that day the text appeared, so the panic
 index must not use it before the next session.  Codes keep their zeros and get their exchange's suffix.
 
-A title that only opens the body is left out, so that nothing is read twice.
+A title that only opens the body is left out, so that nothing is read twice.  A row without words says
+nothing: it is left out, and counted.
 
 Read counts, comments and the like are usually collected long after the text was written: weights made
 from them know the future unless the file also says when they were collected (map it to `first_seen`).
@@ -109,6 +110,7 @@ class TableSource(TextSource):
             raise DataError(f"{path.name} has no rows")
         read = self._read(rows, columns, path)
         table = self._table(rows.loc[read.index], columns, read, path)
+        table = table[(table["title"] + table["body"]).str.strip() != ""]
         available = table[["published_at", "first_seen", "edited_at"]].max(axis=1)
         unique = table.loc[available.sort_values(kind="stable").index].drop_duplicates("id")
         self._counts = ReadCounts(len(rows), len(rows) - len(table), len(table) - len(unique))

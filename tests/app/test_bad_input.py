@@ -251,7 +251,7 @@ def test_backtest_forecasts_before_the_bars_are_left_out(tmp_path):
         ({'["000300.SH"]': '["000300.SH", "000300.SH"]'}, "asked for twice"),
         ({TREND: 'kind = "nowhere:Mine"'}, "cannot import 'nowhere'"),
         ({TREND: 'kind = "os:path"'}, "no class 'path'"),
-        ({TREND: 'kind = ":Mine"'}, "cannot import ''"),
+        ({TREND: 'kind = ":Mine"'}, "package.module:Class"),
         ({TREND: 'kind = "broken_file:Mine"'}, "SyntaxError"),
         ({TREND: 'kind = "raising_file:Mine"'}, "ValueError: at import"),
         ({"horizon = 5": "horizon = 0"}, "'walk_forward.horizon' is 0"),

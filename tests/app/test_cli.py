@@ -274,3 +274,58 @@ def test_sample_bars_are_real_bars():
     bars = load_bars(Sample(), ["000300.SH"])
     assert isinstance(bars, Bars)
     assert len(bars) > 4000
+
+
+OWN = """
+from qushi import Forecaster, Strategy
+from qushi.forecasters import Prediction
+
+class Broken(Forecaster):
+    def fit(self, train, valid, **_):
+        raise ZeroDivisionError("no luck")
+    def predict(self, windows):
+        return Prediction(expected_return=windows.close)
+
+class Sloppy(Strategy):
+    def weights(self, signals):
+        return signals.close > 0
+"""
+
+
+def test_run_users_own_code_that_raises_is_a_row_that_says_why(tmp_path):
+    (tmp_path / "own.py").write_text(OWN, encoding="utf-8")
+    experiment = write_tiny(
+        tmp_path,
+        **{'kind = "lstm"\nhidden = [4]\ndense = 4\nepochs = 2': 'kind = "own:Broken"'},
+        **{'kind = "trend_follow"': 'kind = "own:Sloppy"'},
+    )
+    done = run("backtest", experiment, "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    failures = {row["what"]: row["why"] for row in json.loads(done.stdout)["failures"]}
+    assert failures["Broken (seed 0)"] == "own:Broken raised ZeroDivisionError: no luck"
+    assert failures["Sloppy"].startswith("own:Sloppy raised TypeError")
+
+
+def test_run_models_without_strategies_reports_their_quality(tmp_path):
+    text = TINY[: TINY.index("[[strategies]]")] + '[report]\ntear_sheets = "none"\n'
+    (tmp_path / "models.toml").write_text(text, encoding="utf-8")
+    done = run("run", "models.toml", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["performance"] == []
+    assert len(found["quality"]) == 2
+    assert "momentum" in Path(found["report"]).read_text(encoding="utf-8")
+    assert run("runs", "show", "tiny", cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"000300.SH"', '"000300"', "names no exchange"),
+        ('"2019-01-02"', '"2019-13-02"', "YYYY-MM-DD"),
+        ("name = ", "seeds = []\nname = ", "seeds"),
+        ('["000300.SH"]', '"000300.SH"', "must be a list"),
+    ],
+)
+def test_run_setting_of_the_wrong_form_is_said_in_words_of_the_file(tmp_path, old, new, said):
+    assert said in bad(tmp_path, **{old: new})

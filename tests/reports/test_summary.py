@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from example_report import example_inputs
 
+from example_report import example_inputs
 from qushi.backtests import performance
 from qushi.core.calendar import PER_YEAR
 from qushi.reports.summary import benchmark_figures

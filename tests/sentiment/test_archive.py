@@ -114,7 +114,7 @@ def test_fill_counts_what_the_source_left_out(archive, tmp_path):
     report = archive.fill(source, progress=Listener())
     assert report == ImportReport(new=1, duplicate=1, dropped=1)
     assert archive.fill(source) == ImportReport(new=0, duplicate=2, dropped=1)
-    assert notes == ["1 of 3 rows have no usable time: left out"]
+    assert notes == ["1 of 3 texts have no usable time or no words: left out"]
 
 
 def test_scores_are_kept_by_text_and_model(archive):

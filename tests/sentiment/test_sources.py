@@ -263,3 +263,11 @@ def test_csv_reads_the_forum_posts_with_a_few_lines_of_config(monkeypatch):
     assert set(texts.frame["symbol"]) == {
         "300333.SZ", "000573.SZ", "600362.SH", "000733.SZ", "000703.SZ",
     }  # fmt: skip
+
+
+def test_csv_row_without_words_is_left_out_and_counted(tmp_path):
+    path = tmp_path / "posts.csv"
+    path.write_text("time,body\n2024-01-02 10:00,跌了\n2024-01-02 11:00,  \n", encoding="utf-8")
+    source = CsvTexts(path=str(path))
+    assert source.fetch().frame["body"].tolist() == ["跌了"]
+    assert source.counts.dropped == 1
