@@ -34,6 +34,7 @@ from ..sentiment import PanicSettings, TextSource, TrainingSettings
 from ..strategies import Strategy
 
 Language = Literal["en", "zh"]
+Window = tuple[str | None, str | None]
 
 
 class BenchmarkSettings(Settings):
@@ -142,11 +143,11 @@ class Experiment:
     settings: ExperimentFile
     source: BarSource
     symbols: tuple[str, ...]
-    start: str | None
-    end: str | None
+    window: Window
     benchmark_source: BarSource
     forecasters: tuple[tuple[str, Forecaster], ...]
     text_source: TextSource | None
+    text_window: Window
     strategies: tuple[tuple[str, Strategy | UserStrategy], ...]
 
     @property
@@ -208,30 +209,54 @@ def parse_experiment(table: Mapping[str, Any], folder: Path = Path()) -> Experim
     texts = settings.texts
     if texts is not None and settings.classifier is None:
         raise ConfigError("[texts] needs a [classifier]: give 'model' or 'labels'", key="texts")
+    text_source, text_window = _text_source(texts, rest.days[1])
     return Experiment(
         settings=settings,
         source=source,
         symbols=symbols,
-        start=None if rest.start is None else f"{rest.start}",
-        end=None if rest.end is None else f"{rest.end}",
+        window=rest.days,
         benchmark_source=benchmark_source,
         forecasters=tuple(_forecasters(settings.forecasters)),
-        text_source=None
-        if texts is None
-        else build("qushi.sentiment.sources", texts, TextSource, "[texts]"),
+        text_source=text_source,
+        text_window=text_window,
         strategies=tuple(_strategies(settings.strategies)),
     )
 
 
-class _BarsWindow(Settings):
-    symbols: tuple[str, ...] = ()
+class _Window(Settings):
+    """`start` and `end` of a source's table: both days included, everything where left out."""
+
     start: date | None = None
     end: date | None = None
 
+    @property
+    def days(self) -> tuple[str | None, str | None]:
+        """Both as the sources take them."""
+        start = None if self.start is None else f"{self.start}"
+        return start, None if self.end is None else f"{self.end}"
+
+
+class _BarsWindow(_Window):
+    symbols: tuple[str, ...] = ()
+
+
+def _text_source(table: Mapping[str, Any] | None, last: str | None) -> tuple[TextSource | None, Window]:
+    """The source of `[texts]` and its window, which ends with the bars unless told otherwise."""
+    if table is None:
+        return None, (None, None)
+    window, rest = _split(table, _Window)
+    start, end = _Window.parse(window, "[texts]").days
+    return build("qushi.sentiment.sources", rest, TextSource, "[texts]"), (start, end or last)
+
+
+def _split(table: Mapping[str, Any], ours: type[Settings]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The keys that are ours, and those of the source."""
+    mine = {k: v for k, v in table.items() if k in ours.model_fields}
+    return mine, {k: v for k, v in table.items() if k not in mine}
+
 
 def _bar_source(table: Mapping[str, Any], where: str) -> tuple[BarSource, _BarsWindow]:
-    ours = {k: v for k, v in table.items() if k in _BarsWindow.model_fields}
-    theirs = {k: v for k, v in table.items() if k not in ours}
+    ours, theirs = _split(table, _BarsWindow)
     return build("qushi.market.sources", theirs, BarSource, where), _BarsWindow.parse(ours, where)
 
 

@@ -79,13 +79,11 @@ class Outcome:
 
 def load_inputs(experiment: Experiment, progress: Progress = QUIET) -> Inputs:
     """Bars, benchmark and texts of an experiment; the classifier is got ready elsewhere."""
-    bars = load_bars(
-        experiment.source, experiment.symbols, experiment.start, experiment.end, progress=progress
-    )
+    bars = load_bars(experiment.source, experiment.symbols, *experiment.window, progress=progress)
     benchmark = None
     chosen = experiment.settings.benchmark
     if chosen is not None:
-        held = experiment.benchmark_source.fetch(chosen.symbol, experiment.start, experiment.end)
+        held = experiment.benchmark_source.fetch(chosen.symbol, *experiment.window)
         benchmark = held.adjusted("close")[chosen.symbol]
     return Inputs(bars, benchmark, _texts(experiment, progress))
 
@@ -94,11 +92,12 @@ def _texts(experiment: Experiment, progress: Progress) -> Texts | None:
     source = experiment.text_source
     if source is None:
         return None
-    texts = source.fetch(None, experiment.end)
+    texts = source.fetch(*experiment.text_window)
     if source.counts.left_out:
         progress.note(source.counts.left_out)
     if not len(texts):
-        raise DataError(f"no texts up to {experiment.end or 'today'}: check [texts]")
+        start, end = experiment.text_window
+        raise DataError(f"no texts from {start or 'the first'} to {end or 'the last'}: check [texts]")
     return texts
 
 

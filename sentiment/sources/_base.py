@@ -17,7 +17,7 @@ SHANGHAI = "Asia/Shanghai"
 
 @dataclass(frozen=True)
 class ReadCounts:
-    """What the last `fetch` of a source met: rows read, rows without a usable time or without words, duplicates."""
+    """What the last `fetch` met: rows, rows without a usable time or without words, duplicates."""
 
     rows: int = 0
     dropped: int = 0

@@ -75,3 +75,16 @@ def test_known_kinds_hold_what_the_documents_promise():
         kinds["forecasters"]
     )
     assert {"sample", "csv", "jsonl", "archive"} <= set(kinds["texts"])
+
+
+def test_dates_may_be_quoted_or_not_and_texts_end_with_the_bars(tmp_path):
+    text = (
+        'name = "x"\n[bars]\nkind = "sample"\nsymbols = ["000300.SH"]\nstart = 2019-01-02\nend = "2019-12-31"\n'
+        '[texts]\nkind = "sample"\nstart = 2019-06-03\n[classifier]\nlabels = "sample"\n'
+    )
+    (tmp_path / "x.toml").write_text(text, encoding="utf-8")
+    found = read_experiment(tmp_path / "x.toml")
+    assert found.window == ("2019-01-02", "2019-12-31")
+    assert found.text_window == ("2019-06-03", "2019-12-31")
+    (tmp_path / "y.toml").write_text(found.to_toml(), encoding="utf-8")
+    assert read_experiment(tmp_path / "y.toml").text_window == found.text_window
