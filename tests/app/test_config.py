@@ -79,7 +79,8 @@ def test_known_kinds_hold_what_the_documents_promise():
 
 def test_dates_may_be_quoted_or_not_and_texts_end_with_the_bars(tmp_path):
     text = (
-        'name = "x"\n[bars]\nkind = "sample"\nsymbols = ["000300.SH"]\nstart = 2019-01-02\nend = "2019-12-31"\n'
+        'name = "x"\n[bars]\nkind = "sample"\nsymbols = ["000300.SH"]\n'
+        'start = 2019-01-02\nend = "2019-12-31"\n'
         '[texts]\nkind = "sample"\nstart = 2019-06-03\n[classifier]\nlabels = "sample"\n'
     )
     (tmp_path / "x.toml").write_text(text, encoding="utf-8")
