@@ -21,7 +21,7 @@ from ..sentiment import (
     sample_labels,
     train_classifier,
 )
-from .config import CheckSettings, ClassifierSettings
+from .experiment_file import CheckSettings, ClassifierSettings
 from .workspace import Workspace
 
 

@@ -3,7 +3,7 @@
     name = "csi300"
     seeds = [0, 1]
     [bars]            kind, its settings, symbols, start, end
-    [benchmark]       symbol (and kind, settings, if it comes from elsewhere)
+    [benchmark]       symbol, source (where it comes from elsewhere)
     [features]        [walk_forward]     [[forecasters]]  or  [forecasts] file
     [texts]           [classifier]       [panic]
     [[strategies]]    [backtest]         [rules]            [report]
@@ -17,115 +17,19 @@ import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import tomli_w
-from pydantic import Field, model_validator
 
-from ..backtests import Broker
 from ..core import ConfigError, InputError, Settings
 from ..core.calendar import calendar_of
 from ..core.extensions import build, kinds, outside
-from ..forecasters import FeatureSet, Forecaster, WalkForward
+from ..forecasters import Forecaster
 from ..market import BarSource, rules_for
-from ..sentiment import PanicSettings, TextSource, TrainingSettings
+from ..sentiment import TextSource
 from ..strategies import Strategy
-
-Language = Literal["en", "zh"]
-Window = tuple[str | None, str | None]
-
-
-class BenchmarkSettings(Settings):
-    """`[benchmark]`: the series every strategy is held against; default: equal weight of the symbols."""
-
-    symbol: str
-    source: dict[str, Any] | None = None
-    """A table like `[bars]`, where the benchmark comes from another source than the bars."""
-
-
-class ForecastFile(Settings):
-    """`[forecasts]`: forecasts made elsewhere, as CSV or Parquet.
-
-    Columns: `session` (known at its close), `symbol`, `expected_return` and/or `p_up`, optionally
-    `model` and `seed`.  Nothing is known of how they were fitted, and the report says so.
-    """
-
-    file: Path
-
-
-class CheckSettings(Settings):
-    """`[classifier.check]`: texts labelled by hand, to measure the classifier where it is used.
-
-    `label`, `text` and `time` name the columns; a labelled text that is found among the experiment's
-    texts (same moment, same words) is counted for its symbol.  None of them may stand in training.
-    """
-
-    path: str
-    label: str = "label"
-    text: str = "text"
-    time: str = "time"
-
-
-class ClassifierSettings(Settings):
-    """`[classifier]`: a trained model, or labels to train one from.
-
-    model
-        A local folder or hub id.
-    labels
-        `"sample"`, a CSV with `label` and `text`, or a JSON list of [text, label] pairs.
-    """
-
-    model: str | None = None
-    labels: str | None = None
-    training: TrainingSettings = TrainingSettings()
-    check: CheckSettings | None = None
-
-    @model_validator(mode="after")
-    def _one_of_two(self) -> "ClassifierSettings":
-        if (self.model is None) == (self.labels is None):
-            raise ValueError(
-                "[classifier] takes either 'model' (a trained one) or 'labels' (to train from)"
-            )
-        return self
-
-
-class ReportSettings(Settings):
-    """`[report]`."""
-
-    tear_sheets: Literal["all", "none"] | tuple[str, ...] = "all"
-    """Results that get a QuantStats page of their own."""
-
-
-class BacktestSettings(Broker):
-    """`[backtest]`: the broker's settings and the window (default: from the first forecast on)."""
-
-    start: date | None = None
-    end: date | None = None
-
-
-class ExperimentFile(Settings):
-    """The tables of an experiment file, before their kinds are looked up."""
-
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
-    description: str = ""
-    language: Language = "en"
-    seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
-    bars: dict[str, Any]
-    benchmark: BenchmarkSettings | None = None
-    features: FeatureSet = FeatureSet()
-    walk_forward: WalkForward = WalkForward()
-    forecasters: tuple[dict[str, Any], ...] = ()
-    forecasts: ForecastFile | None = None
-    texts: dict[str, Any] | None = None
-    classifier: ClassifierSettings | None = None
-    panic: PanicSettings = PanicSettings()
-    strategies: tuple[dict[str, Any], ...] = ()
-    backtest: BacktestSettings = BacktestSettings()
-    rules: dict[str, Any] = Field(default_factory=dict)
-    """`[rules]`: commission and exceptions of the market's rules."""
-    report: ReportSettings = ReportSettings()
+from .experiment_file import BarsWindow, ExperimentFile, ForecastFile, SourceWindow, Window
 
 
 @dataclass(frozen=True)
@@ -223,29 +127,12 @@ def parse_experiment(table: Mapping[str, Any], folder: Path = Path()) -> Experim
     )
 
 
-class _Window(Settings):
-    """`start` and `end` of a source's table: both days included, everything where left out."""
-
-    start: date | None = None
-    end: date | None = None
-
-    @property
-    def days(self) -> tuple[str | None, str | None]:
-        """Both as the sources take them."""
-        start = None if self.start is None else f"{self.start}"
-        return start, None if self.end is None else f"{self.end}"
-
-
-class _BarsWindow(_Window):
-    symbols: tuple[str, ...] = ()
-
-
 def _text_source(table: Mapping[str, Any] | None, last: str | None) -> tuple[TextSource | None, Window]:
     """The source of `[texts]` and its window, which ends with the bars unless told otherwise."""
     if table is None:
         return None, (None, None)
-    window, rest = _split(table, _Window)
-    start, end = _Window.parse(window, "[texts]").days
+    window, rest = _split(table, SourceWindow)
+    start, end = SourceWindow.parse(window, "[texts]").days
     return build("qushi.sentiment.sources", rest, TextSource, "[texts]"), (start, end or last)
 
 
@@ -255,9 +142,9 @@ def _split(table: Mapping[str, Any], ours: type[Settings]) -> tuple[dict[str, An
     return mine, {k: v for k, v in table.items() if k not in mine}
 
 
-def _bar_source(table: Mapping[str, Any], where: str) -> tuple[BarSource, _BarsWindow]:
-    ours, theirs = _split(table, _BarsWindow)
-    return build("qushi.market.sources", theirs, BarSource, where), _BarsWindow.parse(ours, where)
+def _bar_source(table: Mapping[str, Any], where: str) -> tuple[BarSource, BarsWindow]:
+    ours, theirs = _split(table, BarsWindow)
+    return build("qushi.market.sources", theirs, BarSource, where), BarsWindow.parse(ours, where)
 
 
 def _forecasters(tables: tuple[dict[str, Any], ...]) -> list[tuple[str, Forecaster]]:

@@ -1,7 +1,6 @@
 """From an experiment to a finished run: everything computed, everything written, whole or absent."""
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -9,12 +8,13 @@ from typing import Any, Literal
 import pandas as pd
 
 from ..backtests import RunStore
-from ..backtests.runs import OpenRun, Run, versions
+from ..backtests.runs import OpenRun, Run
 from ..core import QUIET, BacktestResult, ConfigError, PanicIndex, Progress
 from ..core.errors import near_names
 from ..core.hashing import hash_frame, hash_json
 from ..core.notes import Said
 from ..sentiment import panic_index
+from .about import about_run
 from .classify import Ready, prepare_classifier
 from .config import Experiment
 from .experiment import Inputs, Outcome, compute, load_inputs
@@ -92,21 +92,10 @@ def run_experiment(
     ) as run:
         _write_tables(run, outcome, check)
         sheets = write_sheets(chosen, outcome.benchmark, outcome.bars.calendar, run.folder, progress)
-        about = {
-            "name": experiment.name,
-            "description": settings.description,
-            "language": settings.language,
-            "notes": [[note.en, note.zh] for note in notes],
-            "failures": [list(failure) for failure in outcome.failures],
-            "classifier": {} if classifier is None else _shown(classifier.facts),
-            "adjustment": outcome.bars.adjustment,
-            "calendar": outcome.bars.calendar,
-            "benchmark": str(outcome.benchmark.name),
-            "tear_sheets": dict(sheets),
-            "facts": _facts(experiment, inputs, data, time.monotonic() - began),
-        }
+        seconds = time.monotonic() - began
+        about = about_run(experiment, outcome, inputs, notes, sheets, data, seconds)
         run.write_json("about", about)
-        run.record(description=settings.description, pipeline_seconds=time.monotonic() - began)
+        run.record(description=settings.description, pipeline_seconds=seconds)
         write_page(run.folder)
     folder = place.run_store.show(f"{experiment.name}-{mark[:8]}").folder.resolve()
     return Finished(outcome, notes, folder, check, time.monotonic() - began)
@@ -165,35 +154,6 @@ def _fingerprints(inputs: Inputs) -> dict[str, str]:
     if inputs.classifier is not None:
         found["classifier"] = inputs.classifier.fingerprint
     return found
-
-
-def _facts(
-    experiment: Experiment, inputs: Inputs, data: Mapping[str, str], seconds: float
-) -> dict[str, str]:
-    """Provenance for the page: what stood where, which versions, how long."""
-    facts = {
-        "qushi": versions().get("qushi", ""),
-        "source of bars": type(experiment.source).__name__,
-        "seeds": ", ".join(map(str, experiment.settings.seeds)),
-    }
-    if inputs.texts is not None:
-        facts["texts"] = f"{len(inputs.texts):,}"
-    facts |= {f"hash of {name}": value[:16] for name, value in data.items()}
-    facts |= {name: value for name, value in versions().items() if name != "qushi"}
-    return {**facts, "seconds": f"{seconds:.1f}"}
-
-
-def _shown(facts: Mapping[str, Any]) -> dict[str, str]:
-    """A classifier's facts as the page shows them: flat, rounded, without the long ones."""
-    shown = {}
-    for key, value in facts.items():
-        if isinstance(value, float):
-            shown[key] = f"{value:.3f}"
-        elif isinstance(value, str | int | bool):
-            shown[key] = str(value)
-        elif value is None:
-            shown[key] = "unknown"
-    return shown
 
 
 def _chosen(outcome: Outcome, asked: str | tuple[str, ...]) -> list[BacktestResult]:
