@@ -12,6 +12,7 @@ Every table is the keyword arguments of one class.  A wrong key is answered with
 line it stands on.
 """
 
+import copy
 import re
 import sys
 import tomllib
@@ -196,16 +197,36 @@ def _dump(thing: Settings | UserStrategy, name: str) -> dict[str, Any]:
     return table
 
 
-_PATHS = {("bars", "folder"), ("texts", "path"), ("forecasts", "file")}
+_PATHS = (
+    ("bars", "folder"),
+    ("bars", "root"),
+    ("benchmark", "source", "folder"),
+    ("texts", "path"),
+    ("forecasts", "file"),
+    ("classifier", "labels"),
+    ("classifier", "model"),
+    ("classifier", "check", "path"),
+)
+"""Where an experiment file names files."""
 
 
 def _anchored(table: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Relative paths of the file's tables, made relative to the file's own folder."""
-    anchored = {k: dict(v) if isinstance(v, Mapping) else v for k, v in table.items()}
-    for section, key in _PATHS:
-        inside = anchored.get(section)
-        if isinstance(inside, dict) and isinstance(inside.get(key), str) and "$" not in inside[key]:
-            inside[key] = str(folder / inside[key])
+    """The same tables with relative paths starting at the file's own folder.
+
+    A value stays as it is where it is something else that may stand there: the word `sample`, a hub id,
+    a path with `~` or `${VARIABLE}`.
+    """
+    anchored = copy.deepcopy(dict(table))
+    for *sections, key in _PATHS:
+        inside: Any = anchored
+        for section in sections:
+            inside = inside.get(section) if isinstance(inside, dict) else None
+        if not isinstance(inside, dict) or not isinstance(inside.get(key), str):
+            continue
+        path = inside[key]
+        other = path == "sample" or (key == "model" and not (folder / path).is_dir())
+        if not other and not path.startswith(("$", "~")):
+            inside[key] = str(folder / path)
     return anchored
 
 

@@ -5,6 +5,7 @@ Nothing heavy is imported until a command really runs, so that `--help` answers 
 
 import functools
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -38,6 +39,8 @@ def workspace(store: Path | None = None, runs: Path | None = None) -> "Workspace
     """The folders a command works on."""
     from .workspace import Workspace
 
+    if store is not None:  # the sources `store` and `archive` of an experiment mean the same folder
+        os.environ["QUSHI_STORE"] = str(store)
     return Workspace.default(store, runs)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..backtests import RunStore
+from ..core.places import store_folder
 from ..market import BarStore
 from ..sentiment import TextArchive
 
@@ -27,7 +28,7 @@ class Workspace:
     def default(cls, store: Path | None = None, runs: Path | None = None) -> "Workspace":
         """`store/` and `runs/` here, unless told otherwise by option, `QUSHI_STORE` or `QUSHI_RUNS`."""
         return cls(
-            store or Path(os.environ.get("QUSHI_STORE", "store")),
+            store or store_folder(),
             runs or Path(os.environ.get("QUSHI_RUNS", "runs")),
         )
 

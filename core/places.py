@@ -7,6 +7,11 @@ from pathlib import Path
 from .errors import ConfigError
 
 
+def store_folder() -> Path:
+    """Where bars, texts and models are kept between commands: `QUSHI_STORE`, or `store` here."""
+    return Path(os.environ.get("QUSHI_STORE", "store"))
+
+
 def expand(path: str | Path) -> Path:
     """The path with home and environment filled in; `ConfigError` names a variable that is not set."""
     text = os.path.expandvars(os.path.expanduser(str(path)))

@@ -1,7 +1,7 @@
 """Bars that `qushi data fetch` or `import` has stored: offline, and the same tomorrow."""
 
 from ...core import Bars
-from ...core.places import expand
+from ...core.places import expand, store_folder
 from ..store import BarStore
 from ._base import BarSource
 
@@ -12,16 +12,20 @@ class StoredBars(BarSource):
     name
         The name they were stored under: the source's kind unless told otherwise.
     root
-        The store's folder of bars.
+        The store's folder of bars; left out, where `qushi data` keeps them.
     """
 
     name: str
-    root: str = "store/bars"
+    root: str = ""
 
     def fetch(self, symbol: str, start: str | None = None, end: str | None = None) -> Bars:
         """Stored bars of one symbol; `DataError` with near names where there are none."""
-        return BarStore(expand(self.root)).read(self.name, symbol).between(start, end)
+        return self._store.read(self.name, symbol).between(start, end)
 
     def symbols(self) -> tuple[str, ...]:
         """Symbols stored under the name."""
-        return BarStore(expand(self.root)).symbols(self.name)
+        return self._store.symbols(self.name)
+
+    @property
+    def _store(self) -> BarStore:
+        return BarStore(expand(self.root) if self.root else store_folder() / "bars")

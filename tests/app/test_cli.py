@@ -243,6 +243,16 @@ def test_data_fetch_sample_then_experiment_from_the_store(tmp_path):
     assert one["performance"] == two["performance"]
 
 
+def test_store_option_holds_for_the_experiment_too(tmp_path):
+    there = tmp_path / "elsewhere"
+    run("data", "fetch", "000300.SH", "--source", "sample", "--store", there, cwd=tmp_path)
+    stored = TINY.replace('kind = "sample"', 'kind = "store"\nname = "sample"')
+    (tmp_path / "stored.toml").write_text(stored, encoding="utf-8")
+    done = run("backtest", "stored.toml", "--store", there, "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "store").exists()
+
+
 def test_texts_import_twice_then_list(tmp_path):
     rows = "time,content,symbol\n2024-01-02 10:00,跌麻了,600519\n2024-01-02 11:00,还行,600519\n"
     (tmp_path / "posts.csv").write_text(rows, encoding="utf-8")

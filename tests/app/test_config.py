@@ -89,3 +89,26 @@ def test_dates_may_be_quoted_or_not_and_texts_end_with_the_bars(tmp_path):
     assert found.text_window == ("2019-06-03", "2019-12-31")
     (tmp_path / "y.toml").write_text(found.to_toml(), encoding="utf-8")
     assert read_experiment(tmp_path / "y.toml").text_window == found.text_window
+
+
+def test_paths_in_a_file_start_where_the_file_is(tmp_path):
+    (tmp_path / "model").mkdir()
+    text = (
+        'name = "x"\n[bars]\nkind = "csv"\nfolder = "bars"\npattern = "{symbol}.csv"\n'
+        'adjustment = "raw"\nsymbols = ["AAPL"]\n'
+        '[texts]\nkind = "csv"\npath = "posts.csv"\n'
+        '[classifier]\nmodel = "model"\n[classifier.check]\npath = "${HERE}/labels.csv"\n'
+    )
+    (tmp_path / "x.toml").write_text(text, encoding="utf-8")
+    found = read_experiment(tmp_path / "x.toml").settings
+    assert found.bars["folder"] == str(tmp_path / "bars")
+    assert found.texts["path"] == str(tmp_path / "posts.csv")
+    assert found.classifier.model == str(tmp_path / "model")
+    assert found.classifier.check.path == "${HERE}/labels.csv"
+
+
+def test_a_hub_id_and_the_word_sample_are_no_paths():
+    table = {**BASE, "texts": {"kind": "sample"}, "classifier": {"model": "somebody/finbert"}}
+    assert parse_experiment(table).settings.classifier.model == "somebody/finbert"
+    table["classifier"] = {"labels": "sample"}
+    assert parse_experiment(table).settings.classifier.labels == "sample"
