@@ -3,7 +3,6 @@
 With smaller nets than their files ask for, so that the suite stays short; everything else as written.
 """
 
-import os
 import tomllib
 from pathlib import Path
 
@@ -17,14 +16,6 @@ from qushi.app.workspace import Workspace
 ROOT = Path(qushi.__file__).parent
 EXAMPLES = sorted((ROOT / "examples").glob("*.toml"))
 pytestmark = [pytest.mark.shared_data, pytest.mark.slow]
-
-
-@pytest.fixture
-def shared_data(monkeypatch):
-    folder = Path(os.environ.get("QUSHI_SHARED_DATA", ROOT.parent / "shared" / "data"))
-    if not folder.is_dir():
-        pytest.skip("the real data is not here: set QUSHI_SHARED_DATA to its folder")
-    monkeypatch.setenv("QUSHI_SHARED_DATA", str(folder))
 
 
 def small(name):

@@ -1,6 +1,4 @@
 import json
-import os
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -9,8 +7,6 @@ from qushi.core import DataError
 from qushi.sentiment import clean_labels, read_labels, sample_labels
 from qushi.sentiment.labels import stratified_split
 from qushi.sentiment.sources.sample import SampleTexts
-
-SHARED = Path(os.environ.get("QUSHI_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
 
 def test_read_labels_from_csv_takes_names_numbers_and_aliases(tmp_path):
@@ -88,9 +84,8 @@ def test_sample_labels_never_repeat_a_dated_text():
 
 
 @pytest.mark.shared_data
-@pytest.mark.skipif(not SHARED.is_dir(), reason="QUSHI_SHARED_DATA names no folder with the real data")
-def test_finfe_is_as_dirty_as_its_page_says():
-    folder = SHARED / "fincuge_finfe"
+def test_finfe_is_as_dirty_as_its_page_says(shared_data):
+    folder = shared_data / "fincuge_finfe"
     train, held = read_labels(folder / "train_list.json"), read_labels(folder / "eval_list.json")
     _, report = clean_labels(train, held_out=held["text"].tolist())
     assert report.rows == 16157

@@ -1,6 +1,5 @@
 import gzip
 import json
-import os
 from pathlib import Path
 
 import pandas as pd
@@ -14,8 +13,6 @@ from qushi.sentiment.sources._fields import with_suffix
 from qushi.sentiment.sources.csv import CsvTexts
 from qushi.sentiment.sources.jsonl import JsonlTexts
 from qushi.sentiment.sources.sample import SampleTexts
-
-SHARED = Path(os.environ.get("QUSHI_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
 
 @pytest.fixture
@@ -253,9 +250,7 @@ def test_sample_says_in_its_readme_that_it_is_synthetic():
 
 
 @pytest.mark.shared_data
-@pytest.mark.skipif(not SHARED.is_dir(), reason="QUSHI_SHARED_DATA names no folder with the real data")
-def test_csv_reads_the_forum_posts_with_a_few_lines_of_config(monkeypatch):
-    monkeypatch.setenv("QUSHI_SHARED_DATA", str(SHARED))
+def test_csv_reads_the_forum_posts_with_a_few_lines_of_config(shared_data):
     source = CsvTexts(path="${QUSHI_SHARED_DATA}/dated_texts/emm_guba_posts_noauthor.csv.gz",
                       columns={"body": "content"})  # fmt: skip
     texts = source.fetch("2015-09-25", "2016-09-30")
