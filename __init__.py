@@ -12,7 +12,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .app import run_experiment
+    from .app import read_experiment, run_experiment
     from .backtests import Broker, backtest, performance
     from .core import BacktestResult, Bars, Forecasts, PanicIndex, Texts, Weights
     from .forecasters import FeatureSet, Forecaster, WalkForward, forecast_quality
@@ -41,6 +41,7 @@ _HOMES = {
     "load_bars": "market",
     "panic_index": "sentiment",
     "performance": "backtests",
+    "read_experiment": "app",
     "run_experiment": "app",
 }
 
@@ -63,6 +64,7 @@ __all__ = [
     "load_bars",
     "panic_index",
     "performance",
+    "read_experiment",
     "run_experiment",
 ]
 

@@ -67,7 +67,8 @@ def _trained(
     if not folder.is_dir():
         # The cleaned table trains; the raw one is cleaned again inside only where nothing is held out,
         # so that its report counts what was really removed.
-        train_classifier(table if not report.held_out else kept, settings.training, folder, progress)
+        training = settings.training.model_copy(update={"base": _model(settings.training.base)})
+        train_classifier(table if not report.held_out else kept, training, folder, progress)
     return Classifier.load(folder, threads=settings.training.threads)
 
 

@@ -91,8 +91,9 @@ def read_experiment(path: Path) -> Experiment:
         return parse_experiment(tomllib.loads(text), folder=path.parent)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not valid TOML: {error} (symbol codes need quotes)") from None
-    except ConfigError as error:
-        raise ConfigError(f"{path}{_line(text, error)}: {error}", key=error.key) from None
+    except InputError as error:
+        key = getattr(error, "key", None)
+        raise ConfigError(f"{path}{_line(text, key)}: {error}", key=key) from None
 
 
 def parse_experiment(table: Mapping[str, Any], folder: Path = Path()) -> Experiment:
@@ -102,7 +103,12 @@ def parse_experiment(table: Mapping[str, Any], folder: Path = Path()) -> Experim
     benchmark = settings.benchmark
     benchmark_source = source
     if benchmark is not None and benchmark.source is not None:
-        benchmark_source, _ = _bar_source(benchmark.source, "[benchmark.source]")
+        benchmark_source, window = _bar_source(benchmark.source, "[benchmark.source]")
+        if window != BarsWindow():
+            raise ConfigError(
+                "[benchmark.source] has no symbols, start or end of its own: the benchmark's symbol "
+                "stands in [benchmark], its window is that of the bars"
+            )
     symbols = rest.symbols or source.symbols()
     if not symbols:
         raise ConfigError("[bars]: the key 'symbols' is missing: this source cannot list its own")
@@ -110,6 +116,8 @@ def parse_experiment(table: Mapping[str, Any], folder: Path = Path()) -> Experim
         raise ConfigError("give [[forecasters]] or a [forecasts] file, not both", key="forecasts")
     for symbol in (*symbols, *([] if benchmark is None else [benchmark.symbol])):
         calendar_of(symbol)  # refuses a bare code, which would otherwise pass for an American symbol
+    if "calendar" in settings.rules:
+        raise ConfigError("[rules]: leave 'calendar' out, it follows from the symbols", key="calendar")
     rules_for(calendar_of(symbols[0]), **settings.rules)  # a wrong key is told before anything is read
     texts = settings.texts
     if texts is not None and settings.classifier is None:
@@ -205,6 +213,7 @@ _PATHS = (
     ("forecasts", "file"),
     ("classifier", "labels"),
     ("classifier", "model"),
+    ("classifier", "training", "base"),
     ("classifier", "check", "path"),
 )
 """Where an experiment file names files."""
@@ -224,8 +233,9 @@ def _anchored(table: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         if not isinstance(inside, dict) or not isinstance(inside.get(key), str):
             continue
         path = inside[key]
-        other = path == "sample" or (key == "model" and not (folder / path).is_dir())
-        if not other and not path.startswith(("$", "~")):
+        other = (key == "labels" and path == "sample") or path.startswith(("$", "~")) or not path
+        other = other or (key in ("model", "base") and not (folder / path).is_dir())
+        if not other:
             inside[key] = str(folder / path)
     return anchored
 
@@ -240,9 +250,8 @@ def _make_importable(folder: Path) -> None:
             sys.path.append(place)
 
 
-def _line(text: str, error: InputError) -> str:
+def _line(text: str, key: str | None) -> str:
     """`:12` where the key that an error names stands on one line only, else nothing."""
-    key = getattr(error, "key", None)
     if not key:
         return ""
     pattern = re.compile(rf"^\s*(\[+\s*)?{re.escape(key)}\s*(=|\]|\.)")

@@ -79,7 +79,8 @@ class Outcome:
 
 def load_inputs(experiment: Experiment, progress: Progress = QUIET) -> Inputs:
     """Bars, benchmark and texts of an experiment; the classifier is got ready elsewhere."""
-    bars = load_bars(experiment.source, experiment.symbols, *experiment.window, progress=progress)
+    with _somebodys(type(experiment.source).__qualname__, type(experiment.source)):
+        bars = load_bars(experiment.source, experiment.symbols, *experiment.window, progress=progress)
     benchmark = None
     chosen = experiment.settings.benchmark
     if chosen is not None:
@@ -92,7 +93,8 @@ def _texts(experiment: Experiment, progress: Progress) -> Texts | None:
     source = experiment.text_source
     if source is None:
         return None
-    texts = source.fetch(*experiment.text_window)
+    with _somebodys(type(source).__qualname__, type(source)):
+        texts = source.fetch(*experiment.text_window)
     if source.counts.left_out:
         progress.note(source.counts.left_out)
     if not len(texts):

@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ..backtests import Broker
 from ..core import Settings
@@ -127,3 +127,10 @@ class ExperimentFile(Settings):
     rules: dict[str, Any] = Field(default_factory=dict)
     """`[rules]`: commission and exceptions of the market's rules."""
     report: ReportSettings = ReportSettings()
+
+    @field_validator("seeds")
+    @classmethod
+    def _once(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(seeds)) != len(seeds):
+            raise ValueError("name every seed once")
+        return seeds

@@ -13,6 +13,7 @@ from ..core import Bars, DataError, Forecasts
 from ..core.calendar import sessions
 from ..core.errors import near_names
 from ..core.forecasts import COLUMNS, KEY
+from ..core.places import expand
 from .tables import read_table
 
 
@@ -22,6 +23,7 @@ def read_forecasts(path: Path, bars: Bars) -> Forecasts:
     Sessions before or after those of the bars are left out.  Raises `DataError` for a file that is not
     there, a missing column, a symbol without bars, a day without a session, a value that is no number.
     """
+    path = expand(path)
     table = read_table(path, text=("symbol", "model"))
     for name in ("session", "symbol"):
         if name not in table.columns:

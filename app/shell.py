@@ -7,7 +7,8 @@ import functools
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
 
@@ -39,8 +40,6 @@ def workspace(store: Path | None = None, runs: Path | None = None) -> "Workspace
     """The folders a command works on."""
     from .workspace import Workspace
 
-    if store is not None:  # the sources `store` and `archive` of an experiment mean the same folder
-        os.environ["QUSHI_STORE"] = str(store)
     return Workspace.default(store, runs)
 
 
@@ -52,7 +51,8 @@ def guarded(function: Callable[P, None]) -> Callable[P, None]:
         from ..core.errors import QushiError
 
         try:
-            function(*args, **kwargs)
+            with _store_in_force(kwargs.get("store")):
+                function(*args, **kwargs)
         except QushiError as error:
             complain(str(error))
             raise typer.Exit(error.exit_code) from None
@@ -66,6 +66,21 @@ def guarded(function: Callable[P, None]) -> Callable[P, None]:
             raise typer.Exit(130) from None
 
     return run
+
+
+@contextmanager
+def _store_in_force(store: object) -> Iterator[None]:
+    """Let `--store` hold for everything below, the sources `store` and `archive` of a file included."""
+    before = os.environ.get("QUSHI_STORE")
+    if store is not None:
+        os.environ["QUSHI_STORE"] = str(store)
+    try:
+        yield
+    finally:
+        if store is not None and before is None:
+            del os.environ["QUSHI_STORE"]
+        elif before is not None:
+            os.environ["QUSHI_STORE"] = before
 
 
 def complain(message: str) -> None:

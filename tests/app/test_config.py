@@ -112,3 +112,26 @@ def test_a_hub_id_and_the_word_sample_are_no_paths():
     assert parse_experiment(table).settings.classifier.model == "somebody/finbert"
     table["classifier"] = {"labels": "sample"}
     assert parse_experiment(table).settings.classifier.labels == "sample"
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ({"rules": {"calendar": "XSHG"}}, "leave 'calendar' out"),
+        ({"seeds": [0, 0]}, "every seed once"),
+        (
+            {"benchmark": {"symbol": "AAPL", "source": {"kind": "sample", "start": "2020-01-01"}}},
+            "its window is that of the bars",
+        ),
+    ],
+)
+def test_settings_that_contradict_are_refused(table, said):
+    with pytest.raises(ConfigError, match=said):
+        parse_experiment({**BASE, **table})
+
+
+def test_bare_code_in_a_file_is_told_with_the_file(tmp_path):
+    text = 'name = "x"\n[bars]\nkind = "sample"\nsymbols = ["000300"]\n'
+    (tmp_path / "x.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"x\.toml: the symbol '000300' names no exchange"):
+        read_experiment(tmp_path / "x.toml")
