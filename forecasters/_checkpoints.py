@@ -1,7 +1,7 @@
 """Finished folds on disk, so that an interrupted walk-forward goes on where it stopped.
 
-A fold is kept under a key that changes with everything it depends on: settings, data, seed and the
-source code of the model and of the walk-forward itself, so that what was edited is fitted again.  One
+A fold is kept under a key that changes with everything it depends on: settings, data, seed, the source
+code of the model and of the walk-forward itself, and the versions of the libraries that fit.  One
 Parquet file a fold, whole or absent.
 """
 
@@ -10,6 +10,7 @@ import inspect
 import io
 import re
 import shutil
+from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 
@@ -21,6 +22,8 @@ from . import _folds, labels, scaling, windows
 from .base import Forecaster, write_whole
 
 _FORMAT = 1
+_LIBRARIES = ("numpy", "pandas", "scikit-learn", "ta", "torch")
+"""A newer release of these may fit the same data to other numbers."""
 
 
 class FoldStore:
@@ -61,6 +64,7 @@ def fit_key(
             "kind": forecaster.kind,
             "forecaster": forecaster.model_dump(mode="json"),
             "code": _code(type(forecaster)),
+            "libraries": [f"{name} {version(name)}" for name in _LIBRARIES],
             "runner": [_source(part) for part in (_folds, labels, scaling, windows, type(settings))],
             "walk_forward": settings.model_dump(mode="json"),
             "features": hash_frame(features.frame),

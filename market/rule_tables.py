@@ -3,7 +3,8 @@
 Where a rule is older than its first row, the first row's own date says since when it is known here.
 Sources: notices of the Ministry of Finance and the State Taxation Administration (stamp duty), of
 ChinaClear (transfer fee), trading rules of the exchanges (lots), SEC fee-rate advisories and FINRA
-By-Laws, Schedule A (US), Taiwan's Securities Transaction Tax Act.
+By-Laws, Schedule A (US), Taiwan's Securities Transaction Tax Act.  "Second hand" marks a figure that
+was not read in the notice itself.
 """
 
 from dataclasses import dataclass
@@ -76,10 +77,10 @@ def in_force(table: tuple[D, ...], day: date) -> D | None:
 
 
 CN_STAMP_DUTY: tuple[Levy, ...] = (
-    Levy(date(2001, 11, 16), "0.002", "both", "Ministry of Finance: 0.2 %, both sides"),
-    Levy(date(2005, 1, 24), "0.001", "both", "Ministry of Finance, 2005 No. 11"),
-    Levy(date(2007, 5, 30), "0.003", "both", "Ministry of Finance, 2007 No. 84"),
-    Levy(date(2008, 4, 24), "0.001", "both", "Ministry of Finance, notice of 2008-04-23"),
+    Levy(date(2001, 11, 16), "0.002", "both", "Ministry of Finance: 0.2 %, both sides (second hand)"),
+    Levy(date(2005, 1, 24), "0.001", "both", "Ministry of Finance, 2005 No. 11 (second hand)"),
+    Levy(date(2007, 5, 30), "0.003", "both", "Ministry of Finance, 2007 No. 84 (second hand)"),
+    Levy(date(2008, 4, 24), "0.001", "both", "Ministry of Finance, notice of 2008-04-23 (second hand)"),
     Levy(date(2008, 9, 19), "0.001", "sell", "Ministry of Finance, notice of 2008-09-18: seller only"),
     Levy(date(2023, 8, 28), "0.0005", "sell", "Ministry of Finance, 2023 No. 39: halved"),
 )
@@ -94,24 +95,24 @@ CN_TRANSFER_FEE: tuple[Levy, ...] = (
 US_SEC_FEE: tuple[Levy, ...] = (
     Levy(date(2014, 3, 18), "0.0000221", "sell", "FINRA Information Notice 2014-03-03"),
     Levy(date(2016, 2, 16), "0.0000218", "sell", "FINRA Information Notice 2016-03-15"),
-    Levy(date(2017, 7, 4), "0.0000231", "sell", "SEC fee rate advisory, fiscal 2017"),
+    Levy(date(2017, 7, 4), "0.0000231", "sell", "SEC fee rate advisory, fiscal 2017 (second hand)"),
     Levy(date(2018, 5, 22), "0.000013", "sell", "FINRA Information Notice 2018-05-07"),
-    Levy(date(2019, 4, 16), "0.0000207", "sell", "SEC fee rate advisory, fiscal 2019"),
-    Levy(date(2020, 2, 18), "0.0000221", "sell", "SEC fee rate advisory, fiscal 2020"),
+    Levy(date(2019, 4, 16), "0.0000207", "sell", "SEC fee rate advisory, fiscal 2019 (second hand)"),
+    Levy(date(2020, 2, 18), "0.0000221", "sell", "SEC fee rate advisory, fiscal 2020 (second hand)"),
     Levy(date(2021, 2, 25), "0.0000051", "sell", "SEC fee rate advisory, fiscal 2021"),
-    Levy(date(2022, 5, 14), "0.0000229", "sell", "SEC fee rate advisory, fiscal 2022"),
-    Levy(date(2023, 2, 27), "0.000008", "sell", "SEC fee rate advisory, fiscal 2023"),
-    Levy(date(2024, 5, 22), "0.0000278", "sell", "SEC fee rate advisory, fiscal 2024"),
+    Levy(date(2022, 5, 14), "0.0000229", "sell", "SEC fee rate advisory, fiscal 2022 (second hand)"),
+    Levy(date(2023, 2, 27), "0.000008", "sell", "SEC fee rate advisory, fiscal 2023 (second hand)"),
+    Levy(date(2024, 5, 22), "0.0000278", "sell", "SEC fee rate advisory, fiscal 2024 (second hand)"),
     Levy(date(2025, 5, 14), "0", "sell", "SEC fee rate advisory, 2025-04-08"),
     Levy(date(2026, 4, 4), "0.0000206", "sell", "SEC fee rate advisory, fiscal 2026 (second hand)"),
 )
 """Section 31 fee on sales (the SEC states dollars a million).  Earlier years are not modelled."""
 
 US_ACTIVITY_FEE: tuple[ShareFee, ...] = (
-    ShareFee(date(2012, 7, 1), "0.000119", "5.95", "FINRA By-Laws, Schedule A, section 1"),
-    ShareFee(date(2022, 1, 1), "0.00013", "6.49", "FINRA Regulatory Notice 20-39"),
-    ShareFee(date(2023, 1, 1), "0.000145", "7.27", "FINRA Regulatory Notice 20-39"),
-    ShareFee(date(2024, 1, 1), "0.000166", "8.30", "FINRA Regulatory Notice 20-39"),
+    ShareFee(date(2012, 7, 1), "0.000119", "5.95", "FINRA By-Laws, Schedule A, section 1 (second hand)"),
+    ShareFee(date(2022, 1, 1), "0.00013", "6.49", "FINRA Regulatory Notice 20-39 (second hand)"),
+    ShareFee(date(2023, 1, 1), "0.000145", "7.27", "FINRA Regulatory Notice 20-39 (second hand)"),
+    ShareFee(date(2024, 1, 1), "0.000166", "8.30", "FINRA Regulatory Notice 20-39 (second hand)"),
     ShareFee(date(2026, 1, 1), "0.000195", "9.79", "FINRA By-Laws, Schedule A (second hand)"),
 )
 

@@ -6,7 +6,15 @@ import pytest
 from pydantic import PrivateAttr
 
 from qushi.core import QUIET, Bars, ConfigError, DataError, FitError, Forecasts, LookAheadError
-from qushi.forecasters import FeatureSet, Forecaster, Prediction, WalkForward, _folds, make_labels
+from qushi.forecasters import (
+    FeatureSet,
+    Forecaster,
+    Prediction,
+    WalkForward,
+    _checkpoints,
+    _folds,
+    make_labels,
+)
 from qushi.forecasters import walk_forward as runner
 from qushi.forecasters.models.drift import Drift
 from qushi.forecasters.models.logistic import Logistic
@@ -333,3 +341,11 @@ def test_features_of_other_bars_raise(bars, market):
 def test_settings_that_contradict_themselves_are_config_errors(table, message):
     with pytest.raises(ConfigError, match=message):
         WalkForward.parse(table, "[walk_forward]")
+
+
+def test_fold_key_follows_the_versions_of_the_libraries(monkeypatch, bars, features):
+    job = (Drift(), WalkForward(**SMALL), features, bars, 0)
+    key = runner.fit_key(*job)
+    assert key == runner.fit_key(*job)
+    monkeypatch.setattr(_checkpoints, "version", lambda name: "0.0.0")
+    assert key != runner.fit_key(*job)
