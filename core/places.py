@@ -13,12 +13,18 @@ def store_folder() -> Path:
 
 
 def expand(path: str | Path) -> Path:
-    """The path with home and environment filled in; `ConfigError` names a variable that is not set."""
-    text = os.path.expandvars(os.path.expanduser(str(path)))
-    unset = re.search(r"\$\{?(\w+)\}?", text)
-    if unset:
-        raise ConfigError(
-            f"{str(path)!r} needs the environment variable {unset[1]}, which is not set: "
-            "set it to the folder that holds the data"
-        )
-    return Path(text)
+    """The path with home and environment filled in; `ConfigError` names a variable that is not set.
+
+    An empty variable counts as not set: it would turn a folder of data into a folder of the root.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        found = os.environ.get(match[1], "")
+        if not found:
+            raise ConfigError(
+                f"{str(path)!r} needs the environment variable {match[1]}, which is not set: "
+                "set it to the folder that holds the data"
+            )
+        return found
+
+    return Path(re.sub(r"\$\{?(\w+)\}?", value, str(path))).expanduser()

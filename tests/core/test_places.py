@@ -16,3 +16,9 @@ def test_expand_unset_variable_is_named(monkeypatch):
     monkeypatch.delenv("DATA_HERE", raising=False)
     with pytest.raises(ConfigError, match="DATA_HERE, which is not set"):
         expand("${DATA_HERE}/a")
+
+
+def test_expand_empty_variable_counts_as_not_set(monkeypatch):
+    monkeypatch.setenv("DATA_HERE", "")
+    with pytest.raises(ConfigError, match="DATA_HERE, which is not set"):
+        expand("${DATA_HERE}/a")
