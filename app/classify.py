@@ -1,7 +1,8 @@
 """Getting an experiment's classifier ready: load it, or train it once and find it again.
 
 A classifier trained from labels is kept under the hash of its cleaned labels and settings, so the same
-experiment never trains twice and a changed label always does.
+experiment never trains twice and a changed label always does.  A training that was interrupted goes on
+after its last whole epoch.
 """
 
 from dataclasses import dataclass, field
@@ -68,7 +69,8 @@ def _trained(
         # The cleaned table trains; the raw one is cleaned again inside only where nothing is held out,
         # so that its report counts what was really removed.
         training = settings.training.model_copy(update={"base": _model(settings.training.base)})
-        train_classifier(table if not report.held_out else kept, training, folder, progress)
+        rows = table if not report.held_out else kept
+        train_classifier(rows, training, folder, progress, workspace.checkpoints / "classifier")
     return Classifier.load(folder, threads=settings.training.threads)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from .cli_data import parse_settings
-from .shell import Json, emit, emit_table, guarded, show_path
+from .shell import Json, emit, emit_table, guarded, show_path, workspace
 
 app = typer.Typer(help="Text classifier: train, evaluate, score.", no_args_is_help=True)
 
@@ -39,7 +39,8 @@ def train(
         table["base"] = base
     settings = TrainingSettings.parse(table, "--set")
     with ConsoleProgress(quiet=json) as progress:
-        report = train_classifier(read_labels(labels), settings, out, progress)
+        unfinished = workspace().checkpoints / "classifier"
+        report = train_classifier(read_labels(labels), settings, out, progress, unfinished)
     found = report.validation
     if json:
         emit(

@@ -1,7 +1,8 @@
 """The training loop: one base, one head, one schedule.
 
 AdamW with a linear warm-up and decay, cross entropy, gradients clipped to norm 1, batches of similar
-length.  The epoch with the least validation loss is kept.
+length.  The epoch with the least validation loss is kept.  All randomness of an epoch (order, dropout)
+comes from the seed and its number alone, so that an interrupted training goes on to the same weights.
 """
 
 import tempfile
@@ -16,6 +17,7 @@ from pydantic import Field, model_validator
 
 from ..core import DataError, Progress, Settings, SourceError
 from ..core.compute import Device, choose_device
+from ._checkpoints import Epoch, Run, checkpoint_path, keep, resume
 from .classifier import encode
 from .labels import LABELS
 from .loading import locate, reach
@@ -68,14 +70,21 @@ class TrainingSettings(Settings):
         return self.learning_rate or (3e-5 if self.base else 5e-4)
 
 
-@dataclass(frozen=True)
-class Epoch:
-    """One pass over the training texts."""
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A trained model, on the CPU, with the weights of its best epoch.
 
-    number: int
-    train_loss: float
-    valid_loss: float
-    accuracy: float
+    probabilities
+        Of the validation rows, in the best epoch, rows x (neg, neu, pos).
+    checkpoint
+        The file to delete once the model is safe; None where none was asked for.
+    """
+
+    model: Any
+    tokenizer: Any
+    epochs: tuple[Epoch, ...]
+    probabilities: npt.NDArray[np.float64]
+    checkpoint: Path | None
 
 
 def fit(
@@ -84,10 +93,12 @@ def fit(
     valid: list[int],
     settings: TrainingSettings,
     progress: Progress,
-) -> tuple[Any, Any, tuple[Epoch, ...], npt.NDArray[np.float64]]:
-    """Train on the rows `train` of `label, text`; model and tokenizer of the best epoch on `valid`.
+    checkpoint: Path | None = None,
+) -> Fitted:
+    """Train on the rows `train` of `label, text`; keep the best epoch on the rows `valid`.
 
-    With them every epoch, and the best epoch's probabilities of the `valid` rows.
+    With a folder `checkpoint` every epoch is kept there, and those of an interrupted call are not
+    trained again.  Raises `DataError` where the validation loss is never a number.
     """
     import torch
 
@@ -101,53 +112,70 @@ def fit(
             base = scratch
         model, tokenizer = _base_with_head(base)
         model.to(device)
-        loop = Loop(model, tokenizer, texts, kept["label"], settings)
-        epochs, best, state = [], float("inf"), None
-        probabilities = np.empty((0, 3))
-        progress.begin(_TASK, settings.epochs * loop.steps(train))
-        for number in range(1, settings.epochs + 1):
-            loss = loop.train_epoch(train, number, progress)
-            found = loop.predict(valid)
-            answers = loop.targets[valid]
-            valid_loss = float(-np.log(np.maximum(found[np.arange(len(valid)), answers], 1e-12)).mean())
-            accuracy = float((found.argmax(axis=1) == answers).mean())
-            epochs.append(Epoch(number, loss, valid_loss, accuracy))
-            if valid_loss < best:
-                best, probabilities = valid_loss, found
-                state = {key: value.clone() for key, value in model.state_dict().items()}
-        if state is None:
+        loop = Loop(model, tokenizer, texts, kept["label"], settings, len(train))
+        path = None if checkpoint is None else checkpoint_path(checkpoint, kept, settings, loop)
+        run = _train(loop, train, valid, path, progress)
+        if not run.best:
             raise DataError("training diverged: the validation loss is no number; lower learning_rate")
-        model.load_state_dict(state)
-    return model.cpu(), tokenizer, tuple(epochs), probabilities
+        model.load_state_dict(run.best)
+    return Fitted(model.cpu(), tokenizer, tuple(run.epochs), run.probabilities, path)
+
+
+def _train(
+    loop: "Loop", train: list[int], valid: list[int], path: Path | None, progress: Progress
+) -> Run:
+    """The epochs that the checkpoint `path` does not hold yet."""
+    run = Run() if path is None else resume(path, loop)
+    epochs, done = loop.settings.epochs, len(run.epochs)
+    progress.begin(_TASK, epochs * loop.steps)
+    if done:
+        progress.advance(_TASK, done * loop.steps)
+    answers = loop.targets[valid]
+    for number in range(done + 1, epochs + 1):
+        loss = loop.train_epoch(train, number, progress)
+        found = loop.predict(valid)
+        valid_loss = float(-np.log(np.maximum(found[np.arange(len(valid)), answers], 1e-12)).mean())
+        accuracy = float((found.argmax(axis=1) == answers).mean())
+        if valid_loss < run.best_loss:
+            run.probabilities = found
+            run.best = {key: value.clone() for key, value in loop.model.state_dict().items()}
+        run.epochs.append(Epoch(number, loss, valid_loss, accuracy))
+        if path is not None and run.best:
+            keep(path, loop, run)
+    return run
 
 
 class Loop:
-    """The training loop's fixed parts: encoded texts, targets, optimiser and schedule."""
+    """The training loop's fixed parts: encoded texts, targets, optimiser and schedule.
+
+    An epoch trains on `rows` texts, in `steps` batches.
+    """
 
     def __init__(
-        self, model: Any, tokenizer: Any, texts: list[str], labels: pd.Series, settings: TrainingSettings
+        self,
+        model: Any,
+        tokenizer: Any,
+        texts: list[str],
+        labels: pd.Series,
+        settings: TrainingSettings,
+        rows: int,
     ) -> None:
         self.model, self.tokenizer, self.settings = model, tokenizer, settings
         longest = getattr(model.config, "max_position_embeddings", settings.max_length)
         self.encoded = encode(tokenizer, texts, min(settings.max_length, longest))
         self.lengths = np.array([len(row) for row in self.encoded["input_ids"]])
         self.targets = labels.map(LABELS.index).to_numpy(dtype=np.int64)
-        self.optimiser: Any = None
-        self.schedule: Any = None
-
-    def steps(self, rows: list[int]) -> int:
-        """Batches of an epoch."""
-        return -(-len(rows) // self.settings.batch_size)
+        self.steps = -(-rows // settings.batch_size)
+        self._prepare()
 
     def train_epoch(self, rows: list[int], number: int, progress: Progress) -> float:
         """One pass over `rows`; the mean loss a text."""
         import torch
 
-        if self.optimiser is None:
-            self._prepare(len(rows))
+        _reseed(self.settings.seed, number)
         self.model.train()
         total = 0.0
-        for batch in self._batches(np.array(rows), self.settings.seed + 1000 * number):
+        for batch in self._batches(np.array(rows), (self.settings.seed, number)):
             self.optimiser.zero_grad(set_to_none=True)
             logits = self.model(**self._inputs(batch)).logits
             targets = torch.from_numpy(self.targets[batch]).to(logits.device)
@@ -174,7 +202,7 @@ class Loop:
                 found[at] = torch.softmax(logits, dim=-1).cpu().numpy()
         return found
 
-    def _prepare(self, rows: int) -> None:
+    def _prepare(self) -> None:
         import torch
         from transformers import get_linear_schedule_with_warmup as untyped
 
@@ -186,11 +214,13 @@ class Loop:
             {"params": decayed, "weight_decay": self.settings.weight_decay},
             {"params": plain, "weight_decay": 0.0},
         ]
-        self.optimiser = torch.optim.AdamW(groups, lr=self.settings.rate)
-        total = self.settings.epochs * -(-rows // self.settings.batch_size)
-        self.schedule = warm(self.optimiser, round(total * self.settings.warmup), total)
+        self.optimiser: Any = torch.optim.AdamW(groups, lr=self.settings.rate)
+        total = self.settings.epochs * self.steps
+        self.schedule: Any = warm(self.optimiser, round(total * self.settings.warmup), total)
 
-    def _batches(self, rows: npt.NDArray[np.int64], seed: int) -> list[npt.NDArray[np.int64]]:
+    def _batches(
+        self, rows: npt.NDArray[np.int64], seed: tuple[int, int]
+    ) -> list[npt.NDArray[np.int64]]:
         """Shuffled batches of similar length: shuffle, sort within long stretches, shuffle batches."""
         generator = np.random.default_rng(seed)
         size = self.settings.batch_size
@@ -205,6 +235,13 @@ class Loop:
     def _inputs(self, rows: npt.NDArray[np.int64]) -> Any:
         chosen = {key: [values[i] for i in rows] for key, values in self.encoded.items()}
         return self.tokenizer.pad(chosen, return_tensors="pt").to(self.model.device)
+
+
+def _reseed(seed: int, epoch: int) -> None:
+    import torch
+
+    state = np.random.SeedSequence([seed, epoch]).generate_state(1, dtype=np.uint64)
+    torch.manual_seed(int(state[0] >> np.uint64(1)))
 
 
 def _base_with_head(base: str) -> tuple[Any, Any]:

@@ -2,7 +2,7 @@
 
 One code path: a base (a local folder, a hub id, or the small BERT of `scratch.py`) is loaded from a
 folder with a fresh head and trained by `fitting.py`.  Seeded throughout: the same texts, settings and
-number of threads give the same weights.
+number of threads give the same weights, interrupted in between or not.
 """
 
 import json
@@ -22,10 +22,11 @@ import pandas as pd
 from ..core import QUIET, DataError, Progress
 from ..core.compute import torch_threads
 from ..core.hashing import hash_frame
+from ._checkpoints import Epoch
 from ._runtime import quiet_transformers
 from .classifier import CARD
 from .evaluation import Evaluation, evaluate_probabilities
-from .fitting import Epoch, TrainingSettings, fit
+from .fitting import TrainingSettings, fit
 from .labels import LABELS, CleanReport, clean_labels, stratified_split
 
 
@@ -33,6 +34,8 @@ from .labels import LABELS, CleanReport, clean_labels, stratified_split
 class TrainingReport:
     """What a training did; `validation` is of the kept epoch, on texts held back from the gradient.
 
+    seconds
+        Of this call; what an interrupted one took before is not in them.
     knowledge_cutoff
         The last moment that the texts (and the base) can have seen, ISO; None where undated.
     """
@@ -64,11 +67,14 @@ def train_classifier(
     settings: TrainingSettings,
     folder: Path,
     progress: Progress = QUIET,
+    checkpoint: Path | None = None,
 ) -> TrainingReport:
     """Train on `label` (neg, neu, pos), `text` and optionally `time`; write a model folder.
 
     The folder is written whole or not at all; it loads with `Classifier.load` and with transformers'
-    own Auto classes.  Raises `DataError` for a table that cannot be learned from and for a `folder`
+    own Auto classes.  In the folder `checkpoint` every epoch is kept until then: a call that was
+    interrupted goes on after its last whole epoch, and to the same weights, where texts, settings and
+    base are the same.  Raises `DataError` for a table that cannot be learned from and for a `folder`
     that holds something else, `SourceError` for a base that cannot be had.
     """
     _check_target(folder)
@@ -81,22 +87,24 @@ def train_classifier(
     )
     train, valid = stratified_split(kept["label"], settings.valid, settings.seed)
     with _folder(folder) as target, torch_threads(settings.threads), quiet_transformers():
-        model, tokenizer, epochs, probabilities = fit(kept, train, valid, settings, progress)
-        best = min((e for e in epochs if isfinite(e.valid_loss)), key=lambda e: e.valid_loss)
+        fitted = fit(kept, train, valid, settings, progress, checkpoint)
+        best = min((e for e in fitted.epochs if isfinite(e.valid_loss)), key=lambda e: e.valid_loss)
         report = TrainingReport(
             folder=folder,
             clean=clean,
             train_rows=len(train),
-            validation=evaluate_probabilities(kept["label"].iloc[valid], probabilities),
-            epochs=epochs,
+            validation=evaluate_probabilities(kept["label"].iloc[valid], fitted.probabilities),
+            epochs=fitted.epochs,
             best_epoch=best.number,
             seconds=time.monotonic() - started,
             knowledge_cutoff=_knowledge_cutoff(kept, settings),
         )
-        model.save_pretrained(target)
-        tokenizer.save_pretrained(target)
+        fitted.model.save_pretrained(target)
+        fitted.tokenizer.save_pretrained(target)
         card = _card(report, kept, settings)
         (target / CARD).write_text(json.dumps(card, ensure_ascii=False, indent=2), encoding="utf-8")
+    if fitted.checkpoint is not None:
+        fitted.checkpoint.unlink(missing_ok=True)
     return report
 
 

@@ -52,6 +52,35 @@ def test_classifier_is_trained_once_and_found_again(place):
     assert prepare_classifier(changed, place).classifier.fingerprint != one.classifier.fingerprint
 
 
+def test_interrupted_training_goes_on_after_its_last_whole_epoch(tmp_path):
+    class Stops(Recorder):
+        def advance(self, task, steps=1):
+            self.steps = getattr(self, "steps", 0) + steps
+            if self.steps > half:
+                raise KeyboardInterrupt
+
+    class Counts(Recorder):
+        def begin(self, task, total):
+            super().begin(task, total)
+            self.total, self.calls = total, []
+
+        def advance(self, task, steps=1):
+            self.calls.append(steps)
+
+    place = Workspace(tmp_path / "store", tmp_path / "runs")
+    twice = settings(training={**TRAINING, "epochs": 2})
+    whole = Counts()
+    expected = prepare_classifier(twice, Workspace(tmp_path / "whole", tmp_path), progress=whole)
+    half = whole.total // 2
+    with pytest.raises(KeyboardInterrupt):
+        prepare_classifier(twice, place, progress=Stops())
+    resumed = Counts()
+    ready = prepare_classifier(twice, place, progress=resumed)
+    assert resumed.calls == [half] + [1] * half
+    assert ready.classifier.fingerprint == expected.classifier.fingerprint
+    assert not list((place.checkpoints / "classifier").iterdir())
+
+
 def posts():
     at = pd.to_datetime(["2024-01-02 10:00", "2024-01-02 10:00", "2024-01-03 09:00"])
     at = at.tz_localize("Asia/Shanghai").tz_convert("UTC")
