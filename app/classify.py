@@ -60,17 +60,14 @@ def _trained(
     if settings.labels is None:
         raise ConfigError("[classifier] needs 'labels' to train from")
     table = sample_labels() if settings.labels == "sample" else read_labels(expand(settings.labels))
-    kept, report = clean_labels(table, [] if held_out is None else held_out["text"].tolist())
-    if report.held_out:
-        progress.note(f"{report.held_out} texts of the check were taken out of training")
+    reserved = [] if held_out is None else held_out["text"].tolist()
+    kept, _ = clean_labels(table, reserved)
     key = hash_json([hash_frame(kept), settings.training.model_dump(mode="json")])[:16]
     folder = workspace.classifiers / key
     if not folder.is_dir():
-        # The cleaned table trains; the raw one is cleaned again inside only where nothing is held out,
-        # so that its report counts what was really removed.
         training = settings.training.model_copy(update={"base": _model(settings.training.base)})
-        rows = table if not report.held_out else kept
-        train_classifier(rows, training, folder, progress, workspace.checkpoints / "classifier")
+        unfinished = workspace.checkpoints / "classifier"
+        train_classifier(table, training, folder, progress, unfinished, reserved)
     return Classifier.load(folder, threads=settings.training.threads)
 
 

@@ -56,6 +56,7 @@ _CLASSIFIER: dict[str, tuple[Said, Callable[[float], str] | None]] = {
     "rows": (Said("Labelled texts", "标注文本"), _whole),
     "duplicates": (Said("Duplicates taken out", "剔除的重复文本"), _whole),
     "conflicting": (Said("Conflicting labels taken out", "剔除的标签矛盾文本"), _whole),
+    "held_out": (Said("Held out for the check", "为核对而留出"), _whole),
     "kept": (Said("Texts kept", "保留文本"), _whole),
     "train_rows": (Said("Trained on", "用于训练"), _whole),
     "valid_rows": (Said("Held back", "留出验证"), _whole),

@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import isfinite
@@ -68,9 +68,11 @@ def train_classifier(
     folder: Path,
     progress: Progress = QUIET,
     checkpoint: Path | None = None,
+    held_out: Sequence[str] = (),
 ) -> TrainingReport:
     """Train on `label` (neg, neu, pos), `text` and optionally `time`; write a model folder.
 
+    `held_out` are texts of an evaluation, which are taken out of training and counted in the card.
     The folder is written whole or not at all; it loads with `Classifier.load` and with transformers'
     own Auto classes.  In the folder `checkpoint` every epoch is kept until then: a call that was
     interrupted goes on after its last whole epoch, and to the same weights, where texts, settings and
@@ -79,11 +81,11 @@ def train_classifier(
     """
     _check_target(folder)
     started = time.monotonic()
-    kept, clean = clean_labels(table)
+    kept, clean = clean_labels(table, held_out)
     _check_enough(kept)
     progress.note(
         f"{clean.rows} labelled texts: {clean.duplicates} duplicates and {clean.conflicting} texts with "
-        f"conflicting labels removed, {clean.kept} kept"
+        f"conflicting labels removed, {clean.held_out} held out for an evaluation, {clean.kept} kept"
     )
     train, valid = stratified_split(kept["label"], settings.valid, settings.seed)
     with _folder(folder) as target, torch_threads(settings.threads), quiet_transformers():
@@ -143,6 +145,7 @@ def _card(report: TrainingReport, kept: pd.DataFrame, settings: TrainingSettings
         "kept": report.clean.kept,
         "duplicates": report.clean.duplicates,
         "conflicting": report.clean.conflicting,
+        "held_out": report.clean.held_out,
         "train_rows": report.train_rows,
         "valid_rows": report.validation.rows,
         "accuracy": report.validation.accuracy,

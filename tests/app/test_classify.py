@@ -108,7 +108,10 @@ def test_check_texts_are_taken_out_of_training(place, tmp_path):
     ready = prepare_classifier(
         settings(check={"path": str(tmp_path / "check.csv")}), place, posts(), recorder
     )
-    assert "3 texts of the check were taken out of training" in recorder.notes
+    rows = len(sample_labels())
+    facts = ready.classifier.facts
+    assert (facts["rows"], facts["held_out"], facts["kept"]) == (rows, 3, rows - 3)
+    assert any("3 held out for an evaluation" in note for note in recorder.notes)
     assert ready.check.set_index("symbol").loc["all", "texts"] == 3
 
 
