@@ -83,7 +83,7 @@ class Ledger:
             self._fills(),
             self._positions(),
             pd.DataFrame(
-                [(cash, holdings, cash + holdings) for cash, holdings in self.curve],
+                [(cash, holdings, 0.0, cash + holdings) for cash, holdings in self.curve],
                 index=self.panel.sessions,
                 columns=list(EQUITY),
                 dtype=float,

@@ -27,7 +27,7 @@ from ..core.hashing import hash_json
 from ..core.result import EQUITY
 
 MANIFEST = "manifest.json"
-TABLES = ("orders", "fills", "positions", "equity")
+TABLES = ("orders", "fills", "positions", "equity", "actions")
 _PACKAGES = (
     "qushi",
     "accelerate",

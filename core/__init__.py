@@ -1,5 +1,6 @@
 """Values, errors and hashing: what every other folder may import, and which imports none of them."""
 
+from .actions import Actions
 from .bars import Bars
 from .errors import (
     ConfigError,
@@ -14,6 +15,7 @@ from .errors import (
 )
 from .features import Features
 from .forecasts import Forecasts
+from .listings import Listing
 from .panic import PanicIndex
 from .progress import QUIET, Progress
 from .result import BacktestResult
@@ -23,6 +25,7 @@ from .weights import Weights
 
 __all__ = [
     "QUIET",
+    "Actions",
     "BacktestResult",
     "Bars",
     "ConfigError",
@@ -31,6 +34,7 @@ __all__ = [
     "FitError",
     "Forecasts",
     "InputError",
+    "Listing",
     "LookAheadError",
     "MissingExtraError",
     "PanicIndex",

@@ -4,20 +4,22 @@ A `Bars` is checked once, when it is made; whoever holds one need not check agai
 worse than no data, so nothing is repaired here: the error names symbol, session and value.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal, Self
 
 import numpy as np
 import pandas as pd
 
+from .actions import Actions
 from .calendar import calendar_of, sessions
 from .errors import DataError, near_names
-from .hashing import hash_frame
+from .hashing import hash_frame, hash_json
+from .listings import Listing
 
 Adjustment = Literal["raw", "adjusted"]
 PRICES = ("open", "high", "low", "close")
-COLUMNS = (*PRICES, "volume", "amount", "factor", "suspended", "st")
+COLUMNS = (*PRICES, "volume", "amount", "factor", "suspended", "st", "pre_close")
 _TOLERANCE = 1e-6  # relative: adjusted prices are printed with few digits
 
 
@@ -28,8 +30,9 @@ class Bars:
     frame
         MultiIndex (symbol, session), sorted and unique.  Columns: `open high low close` (> 0, in the
         market's currency), `volume` (shares, >= 0), `amount` (currency, NaN where unknown), `factor`
-        (back-adjustment: price x factor is comparable over time, > 0), `suspended`, `st` (bool).
-        A session without a row is a session without trade.
+        (back-adjustment: price x factor is comparable over time, > 0), `suspended`, `st` (bool),
+        `pre_close` (the reference price of the session as the exchange published it, known before the
+        open; NaN where the source has none).  A session without a row is a session without trade.
     calendar
         Exchange calendar (XSHG, XNYS, XTAI); every session must be on it.
     adjustment
@@ -48,17 +51,27 @@ class Bars:
     frame: pd.DataFrame
     calendar: str
     adjustment: Adjustment
+    actions: Actions = field(default_factory=Actions.none)
+    listings: Mapping[str, Listing] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check(self.frame, self.calendar, self.adjustment)
+        _check_beside(self)
 
     @classmethod
     def from_frame(
-        cls, frame: pd.DataFrame, *, adjustment: Adjustment = "raw", calendar: str | None = None
+        cls,
+        frame: pd.DataFrame,
+        *,
+        adjustment: Adjustment = "raw",
+        calendar: str | None = None,
+        actions: Actions | None = None,
+        listings: Mapping[str, Listing] | None = None,
     ) -> Self:
         """From a table with `symbol`, `session`, prices and volume; other columns are optional.
 
-        Rows are sorted; `amount` defaults to NaN, `factor` to 1, the flags to False.  The calendar
+        Rows are sorted; `amount` and `pre_close` default to NaN, `factor` to 1, the flags to False;
+        actions and listings of other symbols, and actions outside the rows, are left out.  The calendar
         defaults to the symbols' own, which must be one.
         """
         table = frame.reset_index() if frame.index.names != [None] else frame.copy()
@@ -70,7 +83,13 @@ class Bars:
             raise DataError("no bars: the table has no rows")
         if not pd.api.types.is_datetime64_any_dtype(table["session"]):
             raise DataError(f"sessions must be dates, received {table['session'].dtype} values")
-        defaults = {"amount": np.nan, "factor": 1.0, "suspended": False, "st": False}
+        defaults = {
+            "amount": np.nan,
+            "factor": 1.0,
+            "suspended": False,
+            "st": False,
+            "pre_close": np.nan,
+        }
         for name, default in defaults.items():
             if name not in table.columns:
                 table[name] = default
@@ -87,7 +106,8 @@ class Bars:
             table = table.astype(types)
         except (TypeError, ValueError) as error:
             raise DataError(f"bars must hold numbers: {error}") from error
-        return cls(table, calendar, adjustment)
+        beside = _beside(table, actions or Actions.none(), listings or {})
+        return cls(table, calendar, adjustment, *beside)
 
     @classmethod
     def concat(cls, parts: Iterable[Self]) -> Self:
@@ -99,7 +119,13 @@ class Bars:
         if len(kinds) != 1:
             raise DataError(f"cannot mix bars of different calendar or adjustment: {sorted(kinds)}")
         calendar, adjustment = kinds.pop()
-        return cls(pd.concat([b.frame for b in several]).sort_index(), calendar, adjustment)
+        return cls(
+            pd.concat([b.frame for b in several]).sort_index(),
+            calendar,
+            adjustment,
+            Actions.concat(b.actions for b in several),
+            {symbol: listing for b in several for symbol, listing in b.listings.items()},
+        )
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -155,8 +181,9 @@ class Bars:
 
     @property
     def fingerprint(self) -> str:
-        """Content hash: equal bars, equal hash."""
-        return hash_frame(self.frame)
+        """Content hash: equal bars, actions and listings, equal hash."""
+        listed = {s: [str(x.listed), str(x.delisted)] for s, x in self.listings.items()}
+        return hash_json([hash_frame(self.frame), self.actions.fingerprint, listed])
 
     def _known(self, symbols: Iterable[str]) -> list[str]:
         wanted = list(symbols)
@@ -168,7 +195,24 @@ class Bars:
     def _with(self, frame: pd.DataFrame) -> Self:
         frame = frame.copy()
         frame.index = frame.index.remove_unused_levels()
-        return type(self)(frame, self.calendar, self.adjustment)
+        beside = _beside(frame, self.actions, self.listings)
+        return type(self)(frame, self.calendar, self.adjustment, *beside)
+
+
+def _beside(
+    frame: pd.DataFrame, actions: Actions, listings: Mapping[str, Listing]
+) -> tuple[Actions, dict[str, Listing]]:
+    """What is known of the symbols of a frame, up to its last session.
+
+    An action before a symbol's first row changes nothing that the frame shows; one after the last
+    session is the future.
+    """
+    symbols = frame.index.unique("symbol")
+    at = frame.index.get_level_values("session")
+    mine = actions.select(symbols)
+    if len(mine):
+        mine = mine.between(at.min(), at.max())
+    return mine, {s: x for s, x in listings.items() if s in symbols}
 
 
 def _wide(values: pd.Series) -> pd.DataFrame:
@@ -233,9 +277,29 @@ def _check(frame: pd.DataFrame, calendar: str, adjustment: str) -> None:
         _refuse(frame, bad, "has an adjustment factor that is not positive", ("factor",))
     if adjustment == "adjusted" and not (factor == 1).all():
         _refuse(frame, (factor != 1).to_numpy(), "is marked adjusted but carries a factor", ("factor",))
+    before = frame["pre_close"]
+    if not (before.isna() | ((before > 0) & np.isfinite(before))).all():
+        bad = ~(before.isna() | ((before > 0) & np.isfinite(before))).to_numpy()
+        _refuse(frame, bad, "has a reference price that is not positive", ("pre_close",))
     traded = frame["suspended"] & (volume > 0)
     if traded.any():
         _refuse(frame, traded.to_numpy(), "is marked suspended but has volume", ("volume",))
+
+
+def _check_beside(bars: Bars) -> None:
+    """Actions and listings must be of the bars' own symbols, actions on sessions."""
+    strange = (set(bars.actions.known) | set(bars.listings)) - set(bars.symbols)
+    if strange:
+        raise DataError(f"actions or a listing of {sorted(strange)[0]!r}, of which there are no bars")
+    if bars.adjustment == "adjusted" and len(bars.actions):
+        raise DataError("adjusted prices already hold the corporate actions: leave the actions out")
+    at = bars.actions.frame.index.get_level_values("session")
+    off = ~at.isin(sessions(bars.calendar))
+    if off.any():
+        symbol, session = bars.actions.frame.index[int(np.flatnonzero(off)[0])]
+        raise DataError(
+            f"the action of {symbol} on {session:%Y-%m-%d} is not on a session of {bars.calendar}"
+        )
 
 
 def _refuse(frame: pd.DataFrame, bad: np.ndarray, what: str, columns: tuple[str, ...] = ()) -> None:

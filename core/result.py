@@ -20,11 +20,13 @@ Reason = Literal[
     "limit_up",
     "limit_down",
     "suspended",
+    "off_limits",
     "volume_cap",
     "t_plus_1",
     "lot",
     "cash",
     "short",
+    "delisted",
     "end_of_data",
     "not_reached",
     "cancelled",
@@ -34,11 +36,13 @@ REASON_WORDS = {
     "limit_up": Said("limit up", "涨停"),
     "limit_down": Said("limit down", "跌停"),
     "suspended": Said("suspended", "停牌"),
+    "off_limits": Said("price outside the day's limits", "报价超出涨跌停范围"),
     "volume_cap": Said("volume", "成交量不足"),
     "t_plus_1": Said("T+1", "T+1"),
     "lot": Said("lot size", "不足一手"),
     "cash": Said("cash", "资金不足"),
     "short": Said("no shorts", "不可卖空"),
+    "delisted": Said("delisted", "已退市"),
     "not_reached": Said("price not reached", "价格未触及"),
     "cancelled": Said("cancelled", "已撤单"),
     "end_of_data": Said("end of data", "数据结束"),
@@ -48,7 +52,10 @@ COSTS = ("commission", "stamp_duty", "transfer_fee")
 ORDERS = ("order", "decided", "due", "symbol", "side", "quantity", "filled", "status", "reason")
 FILLS = ("order", "session", "symbol", "side", "quantity", "price", *COSTS)
 POSITIONS = ("session", "symbol", "quantity", "close", "value")
-EQUITY = ("cash", "holdings", "equity")
+EQUITY = ("cash", "holdings", "receivable", "equity")
+ACTIONS = ("session", "symbol", "kind", "quantity", "cash", "receivable")
+ActionKind = Literal["dividend", "payment", "shares", "rights", "reinvested", "fraction", "tax", "delisted"]
+ACTION_KINDS: tuple[str, ...] = get_args(ActionKind)
 _CENT = 0.005
 
 
@@ -69,7 +76,15 @@ class BacktestResult:
     positions
         Holdings after each session's close, only symbols held: `close` is the last known close.
     equity
-        Indexed by session: `cash`, `holdings`, `equity = cash + holdings`.
+        Indexed by session: `cash`, `holdings`, `receivable` (dividends earned and not yet paid),
+        `equity = cash + holdings + receivable`.
+    actions
+        What corporate actions did to the account, a row each, before the session's first fill:
+        `session`, `symbol`, `kind`, `quantity` (shares that came, below 0 where they went), `cash` and
+        `receivable` (money that came, below 0 where it went).  Kinds: "dividend" (earned, at the ex
+        session), "payment" (of a dividend), "shares" (bonus, transfer, split), "rights" (subscribed
+        and paid), "reinvested" (dividend turned into shares at the reference price), "fraction"
+        (part of a share, paid out), "tax" (on dividends, at the sale), "delisted" (paid out).
     conditions
         Everything that makes two results comparable (data, window, costs, rules), JSON-like.
 
@@ -83,6 +98,7 @@ class BacktestResult:
     positions: pd.DataFrame
     equity: pd.DataFrame
     conditions: Mapping[str, Any] = field(default_factory=dict)
+    actions: pd.DataFrame = field(default_factory=lambda: no_actions())
 
     def __post_init__(self) -> None:
         for label, frame, columns in (
@@ -90,6 +106,7 @@ class BacktestResult:
             ("fills", self.fills, FILLS),
             ("positions", self.positions, POSITIONS),
             ("equity", self.equity, EQUITY),
+            ("actions", self.actions, ACTIONS),
         ):
             missing = [c for c in columns if c not in frame.columns]
             if missing:
@@ -128,18 +145,18 @@ class BacktestResult:
                 )
 
     def replay(self) -> pd.DataFrame:
-        """Cash, holdings and equity recomputed from fills and closes, indexed by session."""
+        """Cash, holdings, receivable and equity, recomputed from fills, actions and closes, by session."""
         sessions = self.equity.index
         fills = self.fills
         sign = np.where(fills["side"] == "buy", -1.0, 1.0)
         flow = sign * fills["quantity"] * fills["price"] - fills[list(COSTS)].sum(axis=1)
-        cash = (
-            self.initial_cash
-            + flow.groupby(fills["session"]).sum().reindex(sessions).fillna(0.0).cumsum()
-        )
+        came = self.actions.groupby("session")[["cash", "receivable"]].sum().reindex(sessions).fillna(0.0)
+        traded = flow.groupby(fills["session"]).sum().reindex(sessions).fillna(0.0)
+        cash = self.initial_cash + (traded + came["cash"]).cumsum()
+        receivable = came["receivable"].cumsum()
+        changes = pd.concat([fills.assign(quantity=-sign * fills["quantity"]), self.actions])
         moved = (
-            (-sign * fills["quantity"])
-            .groupby([fills["session"], fills["symbol"]])
+            changes.groupby(["session", "symbol"])["quantity"]
             .sum()
             .unstack("symbol")
             .reindex(sessions)
@@ -152,7 +169,10 @@ class BacktestResult:
         if (held & close.isna()).to_numpy().any():
             raise DataError(f"{self.name}: a holding has no row among the positions")
         holdings = (moved * close.where(held, 0.0)).sum(axis=1)
-        return pd.DataFrame({"cash": cash, "holdings": holdings, "equity": cash + holdings})
+        equity = cash + holdings + receivable
+        return pd.DataFrame(
+            {"cash": cash, "holdings": holdings, "receivable": receivable, "equity": equity}
+        )
 
     @property
     def returns(self) -> pd.Series:
@@ -174,3 +194,9 @@ class BacktestResult:
     def conditions_hash(self) -> str:
         """Results with equal hashes may be ranked together."""
         return hash_json(dict(self.conditions))
+
+
+def no_actions() -> pd.DataFrame:
+    """An empty table of actions, with the right types."""
+    kinds = {"session": "datetime64[ns]", "symbol": object, "kind": object}
+    return pd.DataFrame({name: pd.Series(dtype=kinds.get(name, float)) for name in ACTIONS})

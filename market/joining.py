@@ -9,7 +9,7 @@ that the whole series was adjusted again.
 import numpy as np
 import pandas as pd
 
-from ..core import Bars
+from ..core import Actions, Bars
 from ..core.bars import PRICES
 
 _SAME_PRICE = 1e-4  # relative: one vendor prints the same price with 2 or with 4 decimals
@@ -20,6 +20,8 @@ def cannot_join(stored: Bars, fetched: Bars, overlap: pd.DatetimeIndex) -> str:
     """Why `fetched` does not continue `stored`, in one clause; "" where it does."""
     if (fetched.adjustment, fetched.calendar) != (stored.adjustment, stored.calendar):
         return f"stored {stored.adjustment} bars of {stored.calendar}, received {fetched.adjustment}"
+    if stored.actions.known != fetched.actions.known:
+        return "corporate actions are known for the stored sessions or for the new ones, not for both"
     missing = overlap.difference(fetched.sessions)
     if len(missing):
         return f"the source no longer has {missing[0]:%Y-%m-%d}, which is stored"
@@ -52,4 +54,11 @@ def join(stored: Bars, fetched: Bars) -> Bars:
         later["factor"] *= 1.0 if np.isclose(scale, 1.0, rtol=1e-9, atol=0) else scale
     later["symbol"] = stored.symbols[0]
     both = pd.concat([stored.frame.reset_index(), later.rename_axis("session").reset_index()])
-    return Bars.from_frame(both, adjustment=stored.adjustment, calendar=stored.calendar)
+    newer = fetched.actions.between(last + pd.Timedelta(days=1), None)
+    return Bars.from_frame(
+        both,
+        adjustment=stored.adjustment,
+        calendar=stored.calendar,
+        actions=Actions.concat([stored.actions, newer]),
+        listings={**stored.listings, **fetched.listings},
+    )

@@ -32,7 +32,7 @@ def _resting(equity: list[float], initial: float) -> BacktestResult:
         pd.DataFrame([order], columns=list(ORDERS)),
         pd.DataFrame([fill], columns=list(FILLS)),
         pd.DataFrame(positions, columns=list(POSITIONS)),
-        pd.DataFrame([(0.0, e, e) for e in equity], index=at, columns=list(EQUITY)),
+        pd.DataFrame([(0.0, e, 0.0, e) for e in equity], index=at, columns=list(EQUITY)),
     )
 
 

@@ -52,6 +52,7 @@ def _tables() -> dict[str, Any]:
         },
         index=AT,
     )
+    equity["receivable"] = 0.0
     equity["equity"] = equity["cash"] + equity["holdings"]
     return {"orders": orders, "fills": fills, "positions": positions, "equity": equity}
 
@@ -97,7 +98,7 @@ def test_result_with_a_fill_at_the_close_that_decided_it_is_refused() -> None:
     fills, positions, equity = (_tables()[name] for name in ("fills", "positions", "equity"))
     fills.loc[0, "session"] = AT[0]
     positions.loc[-1] = (AT[0], "A", 100.0, 10.0, 1000.0)
-    equity.loc[AT[0]] = (95.0, 1000.0, 1095.0)
+    equity.loc[AT[0]] = (95.0, 1000.0, 0.0, 1095.0)
     with pytest.raises(DataError, match="before the session at which it was due"):
         _result(fills=fills, positions=positions, equity=equity)
 

@@ -10,7 +10,8 @@ import pandas as pd
 from qushi.core import BacktestResult, Bars, Forecasts, PanicIndex
 from qushi.core.calendar import PER_YEAR, sessions
 from qushi.core.notes import Said
-from qushi.core.result import COSTS, FILLS, ORDERS, POSITIONS
+
+from qushi.core.result import COSTS, EQUITY, FILLS, ORDERS, POSITIONS
 from qushi.reports import ReportInput
 
 CASH = 1_000_000.0
@@ -74,7 +75,7 @@ def holding(returns: Sequence[float], start: str = "2020-01-02", name: str = "he
         positions = [(d, "000300.SH", shares, c, shares * c) for d, c in zip(days, close, strict=True)]
     held = shares * close
     cash = np.full(len(days), 0.0 if shares else CASH)
-    equity = pd.DataFrame({"cash": cash, "holdings": held, "equity": cash + held}, index=days)
+    equity = pd.DataFrame({"cash": cash, "holdings": held, "receivable": 0.0, "equity": cash + held}, index=days)
     return BacktestResult(name, CASH, *_ledger(orders, fills, positions), equity)
 
 
@@ -109,10 +110,8 @@ def trade(
                 fills.append((number, day, symbol, side, quantity, price, commission, duty, 0.0))
         if shares:
             positions.append((day, symbol, shares, close, shares * close))
-        equity.append((cash, shares * close, cash + shares * close))
-    table = pd.DataFrame(
-        equity, index=held.index.rename("session"), columns=["cash", "holdings", "equity"]
-    )
+        equity.append((cash, shares * close, 0.0, cash + shares * close))
+    table = pd.DataFrame(equity, index=held.index.rename("session"), columns=list(EQUITY))
     conditions = {"data": "random walk", "fill": "next open"}
     return BacktestResult(name, CASH, *_ledger(orders, fills, positions), table, conditions)
 
