@@ -6,7 +6,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := pyproject.toml constraints.txt
 
-.PHONY: help demo test lint types layers unit browser format bench dist clean
+.PHONY: help demo test lint types layers unit nightly browser format bench dist clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,10 @@ layers: .venv/tested ## Which folder may import which (import-linter)
 
 unit: .venv/tested browser ## Tests with coverage, doctests, README commands
 	OMP_NUM_THREADS=1 MPLBACKEND=Agg $(BIN)/pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered
+
+nightly: .venv/tested ## The tests on random markets with 50,000 of them (QUSHI_MARKETS=...)
+	QUSHI_MARKETS=$${QUSHI_MARKETS:-50000} OMP_NUM_THREADS=1 \
+		$(BIN)/pytest -n auto --dist worksteal tests/backtests/test_random_markets.py
 
 browser: ## Make sure the browser tests have a Chromium or Chrome (installs it as root on Debian)
 	@tools/ensure_chromium.sh

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from . import cli_data, cli_runs, cli_sentiment, cli_texts
+from . import cli_data, cli_rules, cli_runs, cli_sentiment, cli_texts
 from .shell import Json, Runs, Store, emit, emit_table, guarded, show_path, workspace
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ app.add_typer(cli_data.app, name="data")
 app.add_typer(cli_texts.app, name="texts")
 app.add_typer(cli_sentiment.app, name="sentiment")
 app.add_typer(cli_runs.app, name="runs")
+app.add_typer(cli_rules.app, name="rules")
 
 
 class Language(StrEnum):

@@ -1,37 +1,56 @@
 """`qushi data`: bars from anywhere into the store, and whether they can be trusted."""
 
 import logging
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .cli_check import check
+from .options import Settings, check_day, check_symbols, counted, pair, parse_settings, read_symbols
 from .shell import Json, Store, complain, emit, emit_table, guarded, workspace
 
 if TYPE_CHECKING:
-    from ..market.store import UpdateReport
+    from ..market import BarSource
+    from ..market.store import SymbolUpdate, UpdateReport
 
 app = typer.Typer(help="Bars: fetch, import, list, check.", no_args_is_help=True)
+app.command()(check)
 
-Settings = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="KEY=VALUE", help="A setting of the source; value in TOML. Repeatable."
-    ),
-]
+_FEW = 20
+"""So many symbols get a line each; of more, only what a person should look at."""
+
+Source = Annotated[str, typer.Option(help="Kind of source: akshare, yahoo, tushare, sample, csv, …")]
 Start = Annotated[str | None, typer.Option(help="First session, YYYY-MM-DD.")]
 End = Annotated[str | None, typer.Option(help="Last session, YYYY-MM-DD.")]
+On = Annotated[
+    str | None, typer.Option("--on", help="The index as of this day, YYYY-MM-DD. [default: today]")
+]
 
 
 @app.command()
 @guarded
 def fetch(
+    source: Source,
     symbols: Annotated[
-        list[str], typer.Argument(help="Symbols like 600519.SH, 000300.SH, AAPL, 0050.TW.")
-    ],
-    source: Annotated[str, typer.Option(help="Kind of source: akshare, yahoo, sample, csv, parquet.")],
+        list[str] | None,
+        typer.Argument(
+            help="Symbols like 600519.SH, 000300.SH, AAPL, 0050.TW; default: all that the source lists."
+        ),
+    ] = None,
+    symbols_from: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A text file of symbols, one a line.")
+    ] = None,
+    index: Annotated[
+        str | None, typer.Option(help="Also the constituents of an index, like 000300.SH.")
+    ] = None,
+    on: On = None,
     start: Start = None,
     end: End = None,
+    refetch: Annotated[
+        bool, typer.Option("--refetch", help="Fetch everything again, stored or not.")
+    ] = False,
     set_: Settings = None,
     name: Annotated[
         str | None, typer.Option(help="Name in the store; default: the source's kind.")
@@ -41,26 +60,90 @@ def fetch(
 ) -> None:
     """Fetch bars into the store; what is there already is only continued.
 
-    A symbol that fails is named and costs no other; the same command goes on from there.
+    A symbol that fails is named and costs no other; interrupted or not, the same command goes on from
+    there, and asks nothing for symbols that are up to date.
     """
-    from ..core.extensions import build
-    from ..market import BarSource
+    from ..core import ConfigError
     from .console import ConsoleProgress
 
-    for symbol in symbols:
-        _check_symbol(symbol)
+    check_symbols(symbols or [])
     _check_window(start, end)
-    # Its log says a second time, on standard error, what the error says.
-    logging.getLogger("yfinance").setLevel(logging.CRITICAL)
-    table = {"kind": source, **parse_settings(set_)}
-    found = build("qushi.market.sources", table, BarSource, "--source")
+    check_day("--on", on)
+    if on and not index:
+        raise ConfigError("--on tells the day of an index: give --index too")
+    found = _source(source, set_)
+    wanted = _wanted(found, symbols or [], symbols_from, index, on)
     with ConsoleProgress(quiet=json, notes=False) as progress:
-        report = workspace(store).bars.update(name or source, found, symbols, start, end, progress)
+        report = workspace(store).bars.update(
+            name or source, found, wanted, start, end, progress, refetch=refetch
+        )
     _say(report, json)
+    if report.failed and len(wanted) > 1 and not json:
+        typer.echo(
+            f"{counted(len(report.failed), 'symbol')} of {len(wanted):,} failed, what was fetched is "
+            "kept: the same command goes on from there",
+            err=True,
+        )
     for update in report.failed:
         complain(f"{update.symbol}: {update.detail}")
     if report.failed:
         raise typer.Exit(1)
+
+
+def _source(kind: str, set_: list[str] | None) -> "BarSource":
+    from ..core.extensions import build
+    from ..market import BarSource
+
+    # Its log says a second time, on standard error, what the error says.
+    logging.getLogger("yfinance").setLevel(logging.CRITICAL)
+    return build("qushi.market.sources", {"kind": kind, **parse_settings(set_)}, BarSource, "--source")
+
+
+def _wanted(
+    source: "BarSource", named: list[str], file: Path | None, index: str | None, on: str | None
+) -> list[str]:
+    """The symbols asked for in any way, each once, in the order given."""
+    from ..core import ConfigError
+
+    symbols = [*named, *(read_symbols(file) if file else [])]
+    if index:
+        symbols.extend(source.constituents(index, on))
+        _say_notes(source)
+    if not symbols and not file:
+        symbols.extend(source.symbols())
+    if not symbols:
+        raise ConfigError("no symbols: name some, or give --symbols-from FILE or --index INDEX")
+    return list(dict.fromkeys(symbols))
+
+
+def _say_notes(source: "BarSource") -> None:
+    for note in source.take_notes():
+        typer.echo(f"note: {note}", err=True)
+
+
+@app.command()
+@guarded
+def constituents(
+    index: Annotated[str, typer.Argument(help="An index, like 000300.SH.")],
+    source: Source,
+    on: On = None,
+    set_: Settings = None,
+    json: Json = False,
+) -> None:
+    """The symbols of an index as of a day, one a line: a file for `fetch --symbols-from`.
+
+    Today's list used on the past leaves out who did not stay; ask for the day you decide on.
+    """
+    check_symbols([index])
+    check_day("--on", on)
+    found = _source(source, set_)
+    symbols = found.constituents(index, on)
+    if json:
+        emit({"index": index, "on": on, "symbols": list(symbols), "notes": list(found.take_notes())})
+        return
+    _say_notes(found)
+    for symbol in symbols:
+        typer.echo(symbol)
 
 
 @app.command("import")
@@ -83,7 +166,7 @@ def import_(
     from ..core.extensions import build
     from ..market import BarSource
 
-    _check_symbol(symbol)
+    check_symbols([symbol])
     if not file.is_file():
         raise DataError(f"no file {str(file)!r}: check the path")
     table: dict[str, Any] = {
@@ -103,30 +186,11 @@ def import_(
     _say(report, json)
 
 
-def _check_symbol(symbol: str) -> None:
-    """A bare code would be taken for an American symbol."""
-    from ..core import ConfigError
-    from ..market.instruments import exchange_of
-
-    if not symbol.strip():
-        raise ConfigError("a symbol is empty: write one like 600519.SH or AAPL")
-    if exchange_of(symbol):
-        raise ConfigError(
-            f"the symbol {symbol!r} lacks its exchange: write {symbol}.{exchange_of(symbol)} for the "
-            "share, or .SH, .SZ, .BJ, .TW, .TWO as it is"
-        )
-
-
 def _check_window(start: str | None, end: str | None) -> None:
-    import datetime
-
     from ..core import ConfigError
 
-    for option, date in (("--start", start), ("--end", end)):
-        try:
-            datetime.date.fromisoformat(date or "2000-01-01")
-        except ValueError:
-            raise ConfigError(f"{option} is {date!r}: write a date as YYYY-MM-DD") from None
+    check_day("--start", start)
+    check_day("--end", end)
     if start and end and start > end:
         raise ConfigError(f"--start {start} comes after --end {end}")
 
@@ -140,11 +204,21 @@ def _say(report: "UpdateReport", json: bool) -> None:
     for note in report.notes:
         if note not in failures:
             typer.echo(f"note: {note}")
+    many = len(report.updates) > _FEW
     for update in report.updates:
-        if update.outcome != "failed":
-            added = f", {counted(update.added, 'new session')}" if update.added else ""
-            detail = f" ({update.detail})" if update.detail else ""
-            typer.echo(f"{update.symbol}: {update.outcome}{added}{detail}")
+        if update.outcome != "failed" and (not many or update.outcome == "replaced"):
+            typer.echo(_line(update))
+    if many:
+        counts = Counter(u.outcome for u in report.updates)
+        added = sum(u.added for u in report.updates)
+        done = ", ".join(f"{number:,} {outcome}" for outcome, number in counts.most_common())
+        typer.echo(f"{counted(len(report.updates), 'symbol')}: {done}; {counted(added, 'new session')}")
+
+
+def _line(update: "SymbolUpdate") -> str:
+    added = f", {counted(update.added, 'new session')}" if update.added else ""
+    detail = f" ({update.detail})" if update.detail else ""
+    return f"{update.symbol}: {update.outcome}{added}{detail}"
 
 
 @app.command("list")
@@ -156,73 +230,3 @@ def list_(json: Json = False, store: Store = None) -> None:
         typer.echo("the store holds no bars yet: see qushi data fetch --help")
         return
     emit_table(found, as_json=json)
-
-
-@app.command()
-@guarded
-def check(
-    symbols: Annotated[
-        list[str] | None, typer.Argument(help="Symbols; default: all of the source.")
-    ] = None,
-    source: Annotated[str, typer.Option(help="A name in the store, or sample.")] = "sample",
-    json: Json = False,
-    store: Store = None,
-) -> None:
-    """Name gaps, impossible prices and jumps that look like missed adjustments. Exit 1 if any."""
-    import pandas as pd
-
-    from ..core import DataError
-    from ..core.errors import near_names
-    from ..core.extensions import build
-    from ..market import BarSource, check_bars
-
-    if source == "sample":
-        sample = build("qushi.market.sources", {"kind": "sample"}, BarSource, "sample")
-        bars = [sample.fetch(s) for s in symbols or sample.symbols()]
-    else:
-        stored = workspace(store).bars
-        wanted = symbols or stored.symbols(source)
-        if not wanted:
-            names = {"sample", *stored.list()["name"]}
-            raise DataError(f"no bars stored under {source!r}: {near_names(source, names)}")
-        bars = [stored.read(source, s) for s in wanted]
-    findings = [finding for one in bars for finding in check_bars(one)]
-    columns = ["symbol", "session", "kind", "detail"]
-    table = pd.DataFrame([[getattr(f, c) for c in columns] for f in findings], columns=columns)
-    if json or findings:
-        emit_table(table, as_json=json)
-    if not json:
-        rows = sum(len(b) for b in bars)
-        counts = ((len(bars), "symbol"), (rows, "bar"), (len(findings), "finding"))
-        typer.echo(", ".join(counted(number, what) for number, what in counts))
-    if findings:
-        raise typer.Exit(1)
-
-
-def counted(number: int, what: str) -> str:
-    """`1 symbol`, `2 symbols`."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
-def parse_settings(items: list[str] | None) -> dict[str, Any]:
-    """`--set key=value` as a table; values are TOML, bare words are strings."""
-    import tomllib
-
-    table: dict[str, Any] = {}
-    for item in items or []:
-        key, value = pair(item, "--set")
-        try:
-            table[key] = tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError:
-            table[key] = value
-    return table
-
-
-def pair(item: str, option: str) -> tuple[str, str]:
-    """The two sides of `KEY=VALUE`."""
-    from ..core import ConfigError
-
-    key, equals, value = item.partition("=")
-    if not equals or not key:
-        raise ConfigError(f"{option} takes KEY=VALUE, received {item!r}")
-    return key.strip(), value.strip()

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .cli_data import parse_settings
+from .options import parse_settings
 from .shell import Json, emit, emit_table, guarded, show_path, workspace
 
 app = typer.Typer(help="Text classifier: train, evaluate, score.", no_args_is_help=True)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .cli_data import pair, parse_settings
+from .options import pair, parse_settings
 from .shell import Json, Store, emit, emit_table, guarded, workspace
 
 app = typer.Typer(help="Texts: import, list.", no_args_is_help=True)

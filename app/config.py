@@ -27,7 +27,7 @@ from ..core import ConfigError, InputError, Settings
 from ..core.calendar import calendar_of
 from ..core.extensions import build, kinds, outside
 from ..forecasters import Forecaster
-from ..market import BarSource, rules_for
+from ..market import BarSource, MarketRules, rules_for
 from ..sentiment import TextSource
 from ..strategies import Strategy
 from .experiment_file import BarsWindow, ExperimentFile, ForecastFile, SourceWindow, Window
@@ -46,6 +46,7 @@ class Experiment:
     """An experiment file with every kind looked up and every setting checked."""
 
     settings: ExperimentFile
+    rules: MarketRules
     source: BarSource
     symbols: tuple[str, ...]
     window: Window
@@ -118,13 +119,13 @@ def parse_experiment(table: Mapping[str, Any], folder: Path = Path()) -> Experim
         calendar_of(symbol)  # refuses a bare code, which would otherwise pass for an American symbol
     if "calendar" in settings.rules:
         raise ConfigError("[rules]: leave 'calendar' out, it follows from the symbols", key="calendar")
-    rules_for(calendar_of(symbols[0]), **settings.rules)  # a wrong key is told before anything is read
     texts = settings.texts
     if texts is not None and settings.classifier is None:
         raise ConfigError("[texts] needs a [classifier]: give 'model' or 'labels'", key="texts")
     text_source, text_window = _text_source(texts, rest.days[1])
     return Experiment(
         settings=settings,
+        rules=rules_for(calendar_of(symbols[0]), **settings.rules),
         source=source,
         symbols=symbols,
         window=rest.days,
@@ -215,6 +216,7 @@ _PATHS = (
     ("classifier", "model"),
     ("classifier", "training", "base"),
     ("classifier", "check", "path"),
+    ("rules", "tables"),
 )
 """Where an experiment file names files."""
 

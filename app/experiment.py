@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 from ..backtests import backtest, backtest_class, load_bt_strategy, performance
+from ..backtests.refusals import refusals_of_all
 from ..core import (
     QUIET,
     BacktestResult,
@@ -35,7 +36,7 @@ from ..core import (
 )
 from ..core.calendar import PER_YEAR
 from ..forecasters import forecast_quality
-from ..market import load_bars, rules_for
+from ..market import load_bars
 from ..sentiment import Classifier, panic_index
 from ..sentiment.alignment import panic_alignment
 from ..strategies import Signals, Strategy
@@ -63,7 +64,7 @@ class Inputs:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What an experiment found."""
+    """What an experiment found; `refusals` are the rows of all results, with their `strategy`."""
 
     bars: Bars
     benchmark: pd.Series
@@ -74,6 +75,7 @@ class Outcome:
     weights: Mapping[str, Weights]
     results: tuple[BacktestResult, ...]
     performance: pd.DataFrame
+    refusals: pd.DataFrame
     failures: tuple[tuple[str, str], ...]
 
 
@@ -124,6 +126,7 @@ def compute(
     window = _window(experiment, inputs.bars, forecasts)
     ran, more = _backtests(experiment, inputs.bars, forecasts, panic, window, progress)
     results = tuple(result for result, _ in ran)
+    weights = {result.name: decided for result, decided in ran if decided is not None}
     benchmark = _benchmark(inputs, window)
     figures = {r.name: performance(r, benchmark, PER_YEAR[inputs.bars.calendar]) for r in results}
     return Outcome(
@@ -133,9 +136,10 @@ def compute(
         alignment=alignment,
         forecasts=forecasts,
         quality=pd.DataFrame() if forecasts is None else forecast_quality(forecasts, inputs.bars),
-        weights={result.name: weights for result, weights in ran if weights is not None},
+        weights=weights,
         results=results,
         performance=pd.DataFrame.from_dict(figures, orient="index"),
+        refusals=refusals_of_all(results, inputs.bars, weights),
         failures=(*failures, *more),
     )
 
@@ -284,7 +288,7 @@ def _backtest(
     window: pd.DatetimeIndex,
 ) -> tuple[BacktestResult, Weights | None]:
     asked = experiment.settings.backtest
-    rules = rules_for(bars.calendar, **experiment.settings.rules)
+    rules = experiment.rules
     start, end = window[0], window[-1]
     if isinstance(strategy, UserStrategy):
         given = load_bt_strategy(strategy.path)

@@ -33,9 +33,17 @@ class SourceWindow(Settings):
 
 
 class BarsWindow(SourceWindow):
-    """What `[bars]` says beside its source: which symbols, from when to when."""
+    """What `[bars]` says beside its source: which symbols, from when to when.
+
+    No symbols, or the word "all", are all that the source lists.
+    """
 
     symbols: tuple[str, ...] = ()
+
+    @field_validator("symbols", mode="before")
+    @classmethod
+    def _all(cls, given: object) -> object:
+        return () if given == "all" else given
 
 
 class BenchmarkSettings(Settings):

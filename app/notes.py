@@ -3,11 +3,12 @@
 import pandas as pd
 
 from ..backtests import suspicions
-from ..core import Bars, Texts
+from ..core import Texts
 from ..core.notes import Said
 from ..sentiment import Classifier
 from .config import Experiment
 from .experiment import Outcome
+from .market_notes import market_notes
 
 _TOO_GOOD = 0.60  # direction accuracy of daily prices that deserves disbelief
 _ENOUGH = 100  # forecasts below which an accuracy is noise anyway
@@ -26,25 +27,6 @@ _CONTAMINATED = Said(
     "{n} of {all} texts are not later than {cutoff}, the end of the classifier's training texts: their "
     "scores are not out of sample.",
     "{all} 条文本中有 {n} 条不晚于分类器训练文本的截止时间 {cutoff}：这些打分并非样本外。",
-)
-_ADJUSTED_SOURCE = Said(
-    "The source gives adjusted prices only: orders, lots and costs are counted in prices that were "
-    "never traded.",
-    "数据源只有复权价：委托、手数与费用均按并非真实成交的价格计算。",
-)
-_BACK_ADJUSTED = Said(
-    "Orders are counted in back-adjusted prices (dividends reinvested), not in the prices of the day.",
-    "委托按后复权价（股息再投资）计算，而非当日真实价格。",
-)
-_FRACTIONS = Said(
-    "Fractions of a share are traded: an index level cannot be bought, and a fund on it differs by fees "
-    "and tracking.",
-    "按小数份额交易：指数点位不可直接买入，实际指数基金会有费用与跟踪误差。",
-)
-_NO_LIMITS = Said(
-    "Daily price limits are not enforced in this version: fills on limit-up and limit-down days are "
-    "too kind.",
-    "本版本尚未执行涨跌停限制：涨停、跌停日的成交过于乐观。",
 )
 _FOREIGN_FORECASTS = Said(
     "The forecasts come from a file: how they were fitted, and whether they know the future, cannot be "
@@ -72,7 +54,10 @@ def notes_of(
     experiment: Experiment, outcome: Outcome, texts: Texts | None, classifier: Classifier | None
 ) -> tuple[Said, ...]:
     """Every warning of a run, what concerns all numbers first."""
-    notes = [*_about_texts(texts, classifier), *_about_prices(experiment, outcome.bars)]
+    notes = [
+        *_about_texts(texts, classifier),
+        *market_notes(experiment.settings.backtest, experiment.rules, outcome.bars, outcome.results),
+    ]
     if experiment.settings.forecasts is not None:
         notes.append(_FOREIGN_FORECASTS)
     notes += _about_quality(outcome.quality)
@@ -109,25 +94,6 @@ def _about_texts(texts: Texts | None, classifier: Classifier | None) -> list[Sai
     if inside:
         notes.append(_CONTAMINATED.fill(n=inside, all=len(texts), cutoff=cutoff))
     return notes
-
-
-def _about_prices(experiment: Experiment, bars: Bars) -> list[Said]:
-    broker = experiment.settings.backtest
-    notes = []
-    if bars.adjustment == "adjusted":
-        notes.append(_ADJUSTED_SOURCE)
-    elif broker.prices == "adjusted" and _has_actions(bars):
-        notes.append(_BACK_ADJUSTED)
-    if not broker.lots:
-        notes.append(_FRACTIONS)
-    elif bars.calendar in ("XSHG", "XTAI"):
-        notes.append(_NO_LIMITS)
-    return notes
-
-
-def _has_actions(bars: Bars) -> bool:
-    factor = bars.frame["factor"].groupby(level="symbol")
-    return bool((factor.max() > factor.min() * (1 + 1e-9)).any())
 
 
 def _about_quality(quality: pd.DataFrame) -> list[Said]:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from ..backtests.refusals import largest_refusals, refusals_by_reason
 from ..backtests.runs import read_result
 from ..core import QUIET, BacktestResult, Bars, Forecasts, PanicIndex, Progress
 from ..core.notes import Said
@@ -38,6 +39,8 @@ def write_page(folder: Path, language: Literal["en", "zh"] | None = None) -> Pat
     benchmark = pd.read_parquet(folder / "benchmark.parquet")["return"].rename(about["benchmark"])
     forecasts = _table(folder, "forecasts")
     panic = _table(folder, "panic")
+    results = tuple(read_result(folder, name) for name in names)
+    refused = pd.read_parquet(folder / "refusals.parquet")
     inputs = ReportInput(
         name=about["name"],
         description=about["description"],
@@ -46,12 +49,14 @@ def write_page(folder: Path, language: Literal["en", "zh"] | None = None) -> Pat
         benchmark=benchmark,
         forecasts=None if forecasts is None else Forecasts(forecasts),
         quality=pd.read_parquet(folder / "quality.parquet"),
-        results=tuple(read_result(folder, name) for name in names),
+        results=results,
         performance=pd.read_parquet(folder / "performance.parquet"),
         panic=None if panic is None else PanicIndex(panic),
         alignment=pd.read_parquet(folder / "alignment.parquet"),
         classifier=about["classifier"],
         classifier_check=pd.read_parquet(folder / "check.parquet"),
+        refusals=refusals_by_reason(refused, {r.name: len(r.orders) for r in results}),
+        largest_refusals=largest_refusals(refused),
         failures=tuple((what, why) for what, why in about["failures"]),
         warnings=tuple(Said(en, zh) for en, zh in about["notes"]),
         facts=about["facts"],

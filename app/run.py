@@ -8,6 +8,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from ..backtests import RunStore
+from ..backtests.refusals import refusals_by_reason
 from ..backtests.runs import OpenRun, Run
 from ..core import QUIET, BacktestResult, ConfigError, PanicIndex, Progress
 from ..core.errors import near_names
@@ -54,6 +55,11 @@ class Finished:
         """Strategies by total return, best first."""
         return by_return(self.outcome.performance)
 
+    def refusals_table(self) -> pd.DataFrame:
+        """Orders not, or not wholly, filled, by strategy and reason, and what that cost."""
+        sent = {result.name: len(result.orders) for result in self.outcome.results}
+        return refusals_by_reason(self.outcome.refusals, sent)
+
     def summary(self) -> dict[str, Any]:
         """Everything a machine may want to read, as JSON-like values."""
         figures = self.outcome.performance.rename_axis("strategy").reset_index()
@@ -64,6 +70,7 @@ class Finished:
             "failures": [{"what": what, "why": why} for what, why in self.outcome.failures],
             "quality": self.outcome.quality.to_dict("records"),
             "performance": figures.to_dict("records"),
+            "refusals": self.refusals_table().to_dict("records"),
             "panic_alignment": self.outcome.alignment.to_dict("records"),
             "classifier_check": self.check.to_dict("records"),
         }
@@ -83,7 +90,7 @@ def run_experiment(
     classifier = None if ready is None else ready.classifier
     notes = notes_of(experiment, outcome, inputs.texts, classifier)
     check = pd.DataFrame() if ready is None else ready.check
-    data = _fingerprints(inputs)
+    data = _fingerprints(inputs) | {"rules": experiment.rules.book}
     settings = experiment.settings
     mark = hash_json([experiment.to_toml(), data])
     chosen = _chosen(outcome, settings.report.tear_sheets)
@@ -190,6 +197,7 @@ def _write_tables(run: OpenRun, outcome: Outcome, check: pd.DataFrame) -> None:
         "performance": outcome.performance,
         "alignment": outcome.alignment,
         "check": check,
+        "refusals": outcome.refusals,
     }
     if outcome.forecasts is not None:
         tables["forecasts"] = outcome.forecasts.frame

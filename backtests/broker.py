@@ -1,263 +1,263 @@
 """The Backtrader broker that obeys market rules and writes everything down.
 
-What Backtrader's own broker would let through, and this one does not: orders on suspended or
-zero-volume sessions, shares sold before they are settled, odd lots, short sales, borrowed cash.  What
-it would drop in silence (an all-in order after a gap up ends in "Margin", an order on the last bar in
-nothing at all) is filled as far as it is legal, or recorded with its reason.
+    cerebro.setbroker(MarketBroker(cash=100_000, rules=rules_for("XSHG")))
+    cerebro.adddata(bt.feeds.PandasData(dataname=frame), name="600000.SH")
 
-At one open, market sells come before market buys, so that proceeds can be spent at once; everything
-else follows in the order in which it was sent.
+What Backtrader's own broker would let through, and this one does not: orders on suspended or
+zero-volume sessions, purchases at limit-up, more shares than the day's volume can bear, shares sold
+before they are settled, odd lots, short sales, borrowed cash; a dividend or a split that it never heard
+of.  What it would drop in silence (an all-in order after a gap up ends in "Margin", an order on the last
+bar in nothing at all) is filled as far as it is legal, or recorded with its reason.
+
+At one open, sales come before purchases, so that proceeds can be spent at once; limit and stop orders
+follow in the order in which they were sent, and orders for the close come last.
 """
 
-from collections import defaultdict
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections import defaultdict, deque
+from collections.abc import Mapping
+from math import inf, isnan, nan
+from typing import Any
 
 import backtrader as bt
+import pandas as pd
 
-from ..core import ConfigError
+from ..core import Actions, BacktestResult, ConfigError
 from ..core.result import Reason
-from .ledger import Entry, Fill, Ledger, Side
-from .panel import Panel
+from . import matching
+from .account import Account
+from .book import CLOSE, LIMIT, MARKET, STOP, STOP_LIMIT, OrderBook
+from .capacity import buyable, sellable
+from .companies import Companies
+from .feeds import SessionFeed
+from .ledger import Side
+from .matching import Match, Quote
+from .quotes import Quotes
+from .settings import ACCOUNT, Broker, recorded
 
-if TYPE_CHECKING:
-    from ..market import Costs, MarketRules
-
-_DUST = 1e-9  # shares: the rounding error of adding fractions
-_AT_OPEN = (bt.Order.Market, bt.Order.Close)
+_SUSPENDED, _OFF_LIMITS = Match(nan, "suspended"), Match(nan, "off_limits")
 
 
-class RuledBroker(bt.brokers.BackBroker):  # type: ignore[misc]  # Backtrader is untyped
-    """Fills orders as `MarketRules` allows; its `ledger` holds every order, fill and session.
+class MarketBroker(OrderBook):
+    """Fills orders as `MarketRules` allows, in anyone's Cerebro; `result` is the record of it.
 
-    Parameters besides Backtrader's own: `panel`, `rules`, `lots` (False: any fraction).
+    Parameters: `cash` (currency), `rules` (needed); `actions` and `listings` (`Actions`, and `Listing`
+    by symbol: corporate actions and delistings of the feeds' symbols); `adjusted` (True: the prices
+    were adjusted by their source, so ticks do not hold, and lots and limits only where asked for); and
+    `lots`, `limits`, `slippage`, `participation`, `fill`, `dividends`, `rights`, `delisting_value` as
+    in `Broker`.
+
+    Feeds are daily and bear their symbol as name; which of their lines are read says `quotes`.  Limit
+    prices are rounded to the tick in their owner's favour (a purchase down, a sale up), stop prices
+    against it.  A limit outside the day's band is rejected at the first session that sees it; one that
+    waited already, or that belongs to a bracket, waits for a day whose band holds it.
+
+    An order that waits over an ex session is restated before the open, as zipline does it: its quantity
+    grows with the shares (down to what is legal), its prices fall with the reference price (to the
+    nearest tick), and so does its entry in the ledger.
+
+    Raises `ConfigError` for parameters that cannot be, an order of a kind that a daily bar cannot fill
+    honestly (trailing stops), and a feed that is traded and not named after a symbol.
     """
 
-    params = (("panel", None), ("rules", None), ("lots", True), ("checksubmit", False))
-
-    ledger: Ledger
+    params = (
+        ("rules", None),
+        ("actions", None),
+        ("listings", None),
+        ("adjusted", False),
+        *ACCOUNT.items(),
+        ("checksubmit", False),
+    )
 
     def init(self) -> None:
         """Reset, as Backtrader asks before a run."""
+        p = self.p
+        if p.rules is None:
+            raise ConfigError("MarketBroker needs rules: MarketBroker(rules=rules_for('XSHG'))")
+        if p.adjusted and p.actions:
+            raise ConfigError("adjusted prices already hold the corporate actions: leave actions out")
+        said = {name: getattr(p, name) for name in ACCOUNT}
+        self._settings = Broker.parse(said, "MarketBroker").for_prices(adjusted=p.adjusted)
+        p.lots, p.limits = self._settings.lots, self._settings.limits
+        self.account = Account(p.rules, p.cash, lots=p.lots, dividends=p.dividends, rights=p.rights)
         super().init()
-        self.ledger = Ledger(self.p.panel)
-        self._panel: Panel = self.p.panel
-        self._rules: MarketRules = self.p.rules
-        self._now = -1
-        self._entries: dict[int, Entry] = {}
-        self._bought: dict[int, list[tuple[int, float]]] = defaultdict(list)
-        self._columns = {name: j for j, name in enumerate(self._panel.symbols)}
+        listings = dict(p.listings or {})
+        self.actions: Actions = Actions.none() if p.actions is None else p.actions
+        self.quotes = Quotes(p.rules, listings, limits=p.limits, adjusted=p.adjusted)
+        self._companies = Companies(self, self.actions, listings)
+        self._traded: dict[str, float] = defaultdict(float)
 
-    def next(self) -> None:
-        """Fill what can be filled at this session, then write down its close."""
-        self._now = len(self.cerebro.datas[0]) - 1
-        while self._toactivate:
-            self._toactivate.popleft().activate()
-        for order in sorted(self.pending, key=self._priority):
-            if order in self.pending:  # another order may have cancelled it meanwhile
-                self._attempt(order)
-        self._get_value()
-        self.ledger.curve.append((self.cash, self._valuemkt))
-        for data, position in self.positions.items():
-            if position.size:
-                self.ledger.held.append((self._now, self._columns[data._name], position.size))
+    def start(self) -> None:
+        """Begin a run, as Backtrader asks: see what feeds there are."""
+        super().start()
+        if self.cerebro.p.cheat_on_open:
+            self._fixed()
+        feeds = self.cerebro.datas
+        self.feeds = {data._name: data for data in reversed(feeds)}
+        aligned = all(isinstance(data, SessionFeed) for data in feeds)
+        self._clocks = feeds[:1] if aligned else feeds
 
-    def submit_accept(self, order: Any) -> None:
-        """Enter an order into the book."""
-        self.entry(order)
-        super().submit_accept(order)
+    @property
+    def cash(self) -> float:
+        """Cash, in currency."""
+        return self.account.cash
 
-    def notify(self, order: Any) -> None:
-        """Tell the strategy, and close the entry of an order that ended without a fill."""
-        entry = self.entry(order)
-        if entry.open and not order.alive():
-            entry.open = False
-            if entry.filled < entry.quantity and not entry.reason:
-                entry.reason = "not_reached" if order.status == order.Expired else "cancelled"
-        super().notify(order)
+    @cash.setter
+    def cash(self, amount: float) -> None:
+        self.account.cash = amount
 
-    def entry(self, order: Any) -> Entry:
-        """The ledger's entry of an order."""
-        if order.ref not in self._entries:
-            side: Side = "buy" if order.isbuy() else "sell"
-            column = self._columns[order.data._name]
-            size = abs(float(order.created.size))
-            self._entries[order.ref] = self.ledger.open_order(self._now, column, side, size)
-        return self._entries[order.ref]
+    def result(self, name: str, conditions: Mapping[str, Any] | None = None) -> BacktestResult:
+        """The record of the run under `name`; `DataError` where it does not replay to the cent.
 
-    def _priority(self, order: Any) -> tuple[int, int]:
-        rank = 2 if order.exectype not in _AT_OPEN else 1 if order.isbuy() else 0
-        return rank, self.entry(order).number
-
-    def _attempt(self, order: Any) -> None:
-        self.pending.remove(order)
-        if order.expire():
-            self.notify(order)
-            self._ococheck(order)
-            self._bracketize(order, cancel=True)
-            return
-        if order.active():
-            self._try_exec(order)
-        if order.alive():
-            self.pending.append(order)
-        elif order.status == order.Completed:
-            self._bracketize(order)
-
-    def _try_exec(self, order: Any) -> None:
-        column = self._columns[order.data._name]
-        if not self._panel.tradable[self._now, column]:
-            if order.exectype in _AT_OPEN:
-                self._refuse(order, "suspended")
-            return  # a limit or stop order waits: there is no price to match it with
-        blocked = self._outside_band(order, column)
-        if blocked:
-            self._refuse(order, blocked)
-        elif order.exectype == bt.Order.Close:
-            data = order.data
-            slip = self._slip_up if order.isbuy() else self._slip_down
-            edge = data.high[0] if order.isbuy() else data.low[0]
-            self._execute(order, ago=0, price=slip(edge, data.close[0]))
-        else:
-            super()._try_exec(order)
-
-    def _outside_band(self, order: Any, column: int) -> Reason:
-        """Whether the day's price limits forbid the order; "" where they do not."""
-        before = self._panel.close[self._now - 1, column] if self._now else float("nan")
-        band = self._rules.price_band(self._panel.symbols[column], self._session, before)
-        if band is None or order.exectype not in _AT_OPEN:
-            return ""
-        price = order.data.open[0] if order.exectype == bt.Order.Market else order.data.close[0]
-        if order.isbuy() and price >= band[1]:
-            return "limit_up"
-        return "limit_down" if order.issell() and price <= band[0] else ""
-
-    def _execute(
-        self,
-        order: Any,
-        ago: int | None = None,
-        price: float | None = None,
-        cash: float | None = None,
-        position: Any = None,
-        dtcoc: float | None = None,
-    ) -> None:
-        """Fill as much of a matched order as is legal; refuse the rest with its reason."""
-        if price is None:
-            return
-        wanted = abs(order.executed.remsize)
-        quantity, reason = (
-            self._buyable(order, wanted, price)
-            if order.isbuy()
-            else self._sellable(order, wanted, price)
-        )
-        if not reason:  # what differs now is dust, and dust keeps no order open
-            self.entry(order).quantity = quantity
-            order.executed.remsize = quantity if order.isbuy() else -quantity
-        if quantity > 0:
-            self._fill(order, quantity, price, reason)
-        if reason:
-            self._refuse(order, reason)
-
-    def _buyable(self, order: Any, wanted: float, price: float) -> tuple[float, Reason]:
-        held = self.positions[order.data].size
-        legal = self.legal(order.data._name, "buy", wanted, held)
-        reason: Reason = "lot" if legal < wanted - _DUST else ""
-        if self._paid(order.data._name, "buy", legal, price) <= self.cash:
-            return legal, reason
-        return self._affordable(order, legal, held, price), "cash"
-
-    def _affordable(self, order: Any, legal: float, held: float, price: float) -> float:
-        """The largest legal quantity whose price and costs the cash covers, by bisection."""
-        symbol = order.data._name
-
-        def rounded(quantity: float) -> float:
-            return self.legal(symbol, "buy", quantity, held)
-
-        def fits(quantity: float) -> bool:
-            return bool(self._paid(symbol, "buy", rounded(quantity), price) <= self.cash)
-
-        high = min(legal, self.cash / price)
-        if fits(high):
-            return rounded(high)
-        grain = 1.0 if self.p.lots else 1e-6
-        low = max(0.0, (self.cash - _total(self._costs(symbol, "buy", high, price))) / price - grain)
-        low = low if fits(low) else 0.0
-        while high - low > grain:
-            middle = (high + low) / 2
-            low, high = (middle, high) if fits(middle) else (low, middle)
-        return rounded(low)
-
-    def _sellable(self, order: Any, wanted: float, price: float) -> tuple[float, Reason]:
-        held = self.positions[order.data].size
-        symbol = order.data._name
-        quantity = wanted
-        reason: Reason = ""
-        if quantity > held + _DUST:
-            quantity, reason = held, "short"
-        settled = held - self._unsettled(self._columns[symbol])
-        if quantity > settled + _DUST:
-            quantity, reason = settled, "t_plus_1"
-        legal = self.legal(symbol, "sell", quantity, settled)
-        if legal < quantity - _DUST:
-            reason = "lot"
-        if abs(legal - held) <= _DUST:
-            legal = held  # leave no crumbs behind
-        if self.cash - self._paid(symbol, "sell", legal, price) < 0:
-            return 0.0, "cash"  # costs above the proceeds, and no money to pay them
-        return legal, reason
-
-    def _unsettled(self, column: int) -> float:
-        """Shares bought too recently to be sold at this session."""
-        days = self._rules.settlement_days(self._panel.symbols[column], self._session)
-        recent = [(at, size) for at, size in self._bought[column] if at > self._now - days]
-        self._bought[column] = recent
-        return sum(size for _, size in recent)
+        `conditions` are recorded in place of the broker's own settings and rules.
+        """
+        rules = self.p.rules
+        own = conditions if conditions is not None else recorded(self._settings, rules)
+        return self.account.ledger.result(name, self.p.cash, rules.calendar, own)
 
     def legal(self, symbol: str, side: Side, wanted: float, held: float) -> float:
         """`wanted` rounded down to what the exchange accepts at this session."""
-        if wanted <= 0:
-            return 0.0
-        if not self.p.lots:
-            return wanted
-        return float(self._rules.legal_quantity(symbol, self._session, side, wanted, held))
+        return self.account.legal(symbol, side, wanted, held)
 
-    @property
-    def _session(self) -> Any:
-        return self._panel.sessions[self._now]
+    def estimate(self, symbol: str, side: Side, quantity: float, price: float) -> float:
+        """What a fill at this session would cost, in currency."""
+        return self.account.costs(symbol, side, quantity, price).total
 
-    def _costs(self, symbol: str, side: Side, quantity: float, price: float) -> "Costs":
-        return self._rules.costs(symbol, self._session, side, quantity, price)
+    def growth(self, data: Any) -> float:
+        """What one share held since the start has become through corporate actions, paying nothing."""
+        if data._name in self.actions.known:
+            return self.account.growth(data._name)
+        return self.quotes.growth_since_start(data)
 
-    def _paid(self, symbol: str, side: Side, quantity: float, price: float) -> float:
-        """Money that a fill takes from the account, costs included; below 0 where it brings some."""
-        if quantity <= 0:
-            return 0.0
-        amount = quantity * price if side == "buy" else -quantity * price
-        return amount + _total(self._costs(symbol, side, quantity, price))
-
-    def _fill(self, order: Any, quantity: float, price: float, reason: Reason) -> None:
-        data, entry = order.data, self.entry(order)
-        costs = self._costs(data._name, entry.side, quantity, price)
-        paid = _total(costs)
-        signed = quantity if entry.side == "buy" else -quantity
-        position = self.positions[data]
-        average = position.price
-        size, mean, opened, closed = position.update(signed, price, data.datetime.datetime())
-        self.cash -= signed * price + paid
-        if signed > 0:
-            self._bought[entry.column].append((self._now, quantity))
-        entry.filled, entry.open, entry.reason = quantity, False, reason
-        self.ledger.fills.append(
-            Fill(
-                entry.number,
-                self._now,
-                entry.column,
-                entry.side,
-                quantity,
-                price,
-                costs.commission,
-                costs.stamp_duty,
-                costs.transfer_fee,
+    def next(self) -> None:
+        """Open the session, fill what can be filled, write down its close."""
+        clock = max(data.datetime[0] for data in self._clocks if len(data))
+        if clock <= self._clock:
+            return  # Backtrader rang without a new bar
+        session = pd.Timestamp(bt.num2date(clock).date())
+        if session == self.account.session:
+            raise ConfigError(
+                f"two bars on {session:%Y-%m-%d}: market rules are for daily feeds, resample them"
             )
-        )
+        self._clock = clock
+        self._traded.clear()
+        self.quotes.begin(clock, session)
+        self.account.begin(session)
+        self._companies.open_session(session)
+        while self._toactivate:
+            self._toactivate.popleft().activate()
+        for order in sorted(self.pending, key=self._turn):
+            if order.alive():  # another order may have ended it meanwhile
+                self._attempt(order)
+        self.pending = deque(order for order in self.pending if order.alive())
+        self._close_session()
+
+    def _close_session(self) -> None:
+        held = self.account.holdings
+        equity = self.account.end({s: self.quotes.close(self.feeds[s]) for s in held})
+        self._value = self._valuelever = equity
+        self._valuemkt = self._valuemktlever = equity - self.cash
+        self._fundval = equity / self._fundshares
+
+    def _get_value(self, datas: Any = None, lever: bool = False) -> float:
+        """Value of the holdings asked for, or of the account at the last close."""
+        if not datas:
+            return float(self._value)
+        held = [(d, p.size) for d in datas if (p := self.positions[d]).size]
+        return float(sum(size * self.quotes.close(data) for data, size in held))
+
+    # Orders, at their turn.
+
+    def _kind(self, order: Any) -> int:
+        """The order's kind at this session: a stop that was triggered is a market order."""
+        if order.exectype == MARKET and self.p.fill == "next_close":
+            return int(CLOSE)
+        return int(MARKET if order.exectype == STOP and order.triggered else order.exectype)
+
+    def _turn(self, order: Any) -> tuple[int, int]:
+        buy = int(order.isbuy())
+        rank = {MARKET: buy, CLOSE: 3 + buy}.get(self._kind(order), 2)
+        return rank, self.entry(order).number
+
+    def _attempt(self, order: Any) -> None:
+        if order.data._name in self._companies.gone:
+            self._refuse(order, "delisted")
+        elif not self._expired(order) and order.active():
+            quote = self.quotes.of(order.data)
+            met = _SUSPENDED if quote is None else self._match(order, quote)
+            if quote is not None and not isnan(met.price):
+                self._trade(order, met.price, quote)
+            elif order.exectype in (MARKET, CLOSE) or self._turned_away(order, met.obstacle):
+                self._refuse(order, met.obstacle)
+            else:
+                self.entry(order).obstacle = met.obstacle
+
+    def _match(self, order: Any, quote: Quote) -> Match:
+        buy, kind, price = order.isbuy(), self._kind(order), order.created.price
+        if kind == MARKET:
+            return matching.at_open(buy, quote)
+        if kind == CLOSE:
+            return matching.at_close(buy, quote)
+        if kind == LIMIT:
+            off = matching.off_limits(price, quote)
+            return _OFF_LIMITS if off else matching.at_limit(buy, price, quote)
+        was_live, limit = order.triggered, order.created.pricelimit
+        order.triggered = was_live or matching.triggered(buy, price, quote)
+        if kind == STOP:
+            return matching.at_stop(buy, price, quote)
+        if order.triggered and matching.off_limits(limit, quote):
+            return _OFF_LIMITS
+        if was_live:
+            return matching.at_limit(buy, limit, quote)
+        return matching.at_stop_limit(buy, price, limit, quote)
+
+    def _turned_away(self, order: Any, obstacle: Reason) -> bool:
+        """Whether the exchange rejects a price outside the limits, as it does when it first sees it."""
+        seen = self.entry(order).obstacle not in ("", "suspended")
+        return obstacle == "off_limits" and not seen and order.parent is None
+
+    def _trade(self, order: Any, matched: float, quote: Quote) -> None:
+        """Fill as much of a matched order as is legal; refuse the rest with its reason."""
+        symbol, entry = order.data._name, self.entry(order)
+        price = self._slipped(order, matched, quote)
+        ask = buyable if order.isbuy() else sellable
+        room = self._room(symbol, quote)
+        wanted = abs(order.executed.remsize)
+        quantity, reason = ask(self.account, symbol, wanted, price, room)
+        entry.close(reason)
+        if not reason:  # what differs now is dust, and dust keeps no order open
+            entry.quantity = quantity
+            order.executed.remsize = quantity if order.isbuy() else -quantity
+        if quantity > 0:
+            self._traded[symbol] += quantity
+            self._fill(order, quantity, price)
+        if reason:
+            self._refuse(order, reason)
+        else:
+            self._bracketize(order)
+
+    def _room(self, symbol: str, quote: Quote) -> float:
+        """Shares that the day's volume leaves; an index is not traded, so its volume binds nobody."""
+        if self.p.rules.board(symbol) == "index":
+            return inf
+        return max(0.0, float(self.p.participation * quote.volume - self._traded[symbol]))
+
+    def _slipped(self, order: Any, price: float, quote: Quote) -> float:
+        """The price made worse by the slippage: up for a purchase, down for a sale, to a tick."""
+        if not self.p.slippage:
+            return price
+        buy, created = order.isbuy(), order.created
+        share, towards, no_bound = (1, "up", inf) if buy else (-1, "down", -inf)
+        worse = self._on_tick(order, price * (1 + share * self.p.slippage / 1e4), towards)
+        bounds = {LIMIT: created.price, STOP_LIMIT: created.pricelimit}
+        return matching.slipped(buy, price, worse, quote, bounds.get(order.exectype, no_bound))
+
+    def _fill(self, order: Any, quantity: float, price: float) -> None:
+        data, buy = order.data, order.isbuy()
+        pay = self.account.buy if buy else self.account.sell
+        paid = pay(self.entry(order), quantity, price)
+        position = self.positions[data]
+        average, signed = position.price, quantity if buy else -quantity
+        size, mean, opened, closed = position.update(signed, price, data.datetime.datetime())
         order.execute(
             data.datetime[0],
             signed,
@@ -276,38 +276,3 @@ class RuledBroker(bt.brokers.BackBroker):  # type: ignore[misc]  # Backtrader is
         order.addcomminfo(self.getcommissioninfo(data))
         self.notify(order)
         self._ococheck(order)
-
-    def _refuse(self, order: Any, reason: Reason) -> None:
-        """End an order; what it filled before stays, and keeps a bracket's other legs alive."""
-        entry = self.entry(order)
-        entry.open, entry.reason = False, reason
-        if reason == "cash":
-            order.margin()
-        else:
-            order.reject()
-        self.notify(order)
-        self._ococheck(order)
-        self._bracketize(order, cancel=entry.filled == 0)
-
-    def _get_value(self, datas: Any = None, lever: bool = False) -> float:
-        """Value of the holdings asked for, or of the account; a symbol not held counts nothing."""
-        if datas:
-            return float(sum(p.size * d.close[0] for d in datas if (p := self.positions[d]).size))
-        holdings = sum(p.size * d.close[0] for d, p in self.positions.items() if p.size)
-        self._valuemkt = self._valuemktlever = float(holdings)
-        self._value = self._valuelever = self.cash + self._valuemkt
-        return float(self._value)
-
-    def _fixed(self, *_: Any, **__: Any) -> NoReturn:
-        raise ConfigError(
-            "a strategy cannot change cash, commission, slippage or fill timing of its broker: "
-            "set them in Broker and MarketRules, so that results stay comparable"
-        )
-
-    set_coc = set_coo = set_cash = setcash = add_cash = set_shortcash = set_filler = _fixed
-    setcommission = addcommissioninfo = set_slippage_fixed = set_checksubmit = _fixed
-    set_eosbar = seteosbar = set_int2pnl = set_fundmode = add_order_history = set_fund_history = _fixed
-
-
-def _total(costs: "Costs") -> float:
-    return costs.commission + costs.stamp_duty + costs.transfer_fee

@@ -16,8 +16,9 @@ from ..core import BacktestResult, Bars, ConfigError, DataError, Forecasts, Pani
 from ..core.errors import near_names
 from ..core.extensions import outside
 from ..core.panic import ALL
+from ..market.rules import price_bands
 from .adapter import WeightsStrategy
-from .broker import RuledBroker
+from .broker import MarketBroker
 from .feeds import feeds
 from .panel import FloatMatrix, Panel
 from .settings import DEFAULT_BROKER, Broker, conditions_of
@@ -43,8 +44,7 @@ def backtest(
     `rules` default to those of the bars' market.  `conditions` are recorded beside those that the
     engine records itself.
 
-    Raises `DataError` where weights name an unknown symbol or a session without bars, `ConfigError`
-    where raw prices would cross a corporate action.
+    Raises `DataError` where weights name an unknown symbol or a session without bars.
     """
     unknown = [s for s in weights.symbols if s not in bars.symbols]
     if unknown:
@@ -54,7 +54,8 @@ def backtest(
     if weights.frame.empty:
         raise DataError(f"{weights.name}: no weights, so nothing to trade")
     first = weights.sessions[0] if start is None else start
-    window = bars.select(weights.symbols).between(first, end)
+    traded = bars.select(weights.symbols)
+    window = traded.between(first, end)
     rows = weights.frame.loc[window.sessions[0] : window.sessions[-1]]
     off = ~rows.index.isin(window.sessions)
     if off.any():
@@ -66,6 +67,7 @@ def backtest(
     if not before.empty:  # what was decided before the window is still wanted when it opens
         decisions.iloc[0] = before.iloc[0].reindex(decisions.columns)
     return _run(
+        traded,
         window,
         WeightsStrategy,
         {"decisions": decisions.to_numpy(dtype=float)},
@@ -73,8 +75,7 @@ def backtest(
         broker=broker,
         rules=rules,
         conditions=conditions,
-        trusted=True,
-        signals={},
+        signals=None,
     )
 
 
@@ -95,12 +96,13 @@ def backtest_class(
 ) -> BacktestResult:
     """Run a user's own `bt.Strategy` with the same broker, and record it the same way.
 
-    Every feed carries the extra lines `forecast` (expected log return), `p_up` and `panic`, NaN where
-    nothing is known, and `tradable`.  `forecasts` must be of one model and seed.  An order without a
-    size is for one lot.  Market orders fill at the next open or are refused; limit and stop orders
-    are matched by Backtrader and then held to the rules.
+    Every feed carries prices as traded and the extra lines of `SignalFeed`: `forecast` (expected log
+    return), `p_up`, `panic`, `tradable`, `limit_up`, `limit_down`, `st`, and `factor` for indicators
+    (`close x factor` is back-adjusted).  `forecasts` must be of one model and seed.  An order without a
+    size is for one lot.  Market orders fill at the next open (or close, by `broker.fill`) or are
+    refused; limit and stop orders wait until they fill, expire or are cancelled.
 
-    Raises `ConfigError` for a parameter that the class does not have.
+    Raises `ConfigError` for a parameter that the class does not have, and for trailing stops.
     """
     known = list(strategy.params._getkeys())
     for key in params or {}:
@@ -108,6 +110,7 @@ def backtest_class(
             raise ConfigError(f"{strategy.__name__} has no parameter {key!r}: {near_names(key, known)}")
     window = bars.between(start, end)
     return _run(
+        bars,
         window,
         strategy,
         dict(params or {}),
@@ -115,7 +118,6 @@ def backtest_class(
         broker=broker,
         rules=rules,
         conditions=conditions,
-        trusted=False,
         signals=_signals(window, forecasts, panic, audience),
     )
 
@@ -141,6 +143,7 @@ class _OneLot(bt.Sizer):  # type: ignore[misc]  # Backtrader is untyped
 
 
 def _run(
+    bars: Bars,
     window: Bars,
     strategy: type[bt.Strategy],
     params: dict[str, Any],
@@ -149,24 +152,31 @@ def _run(
     broker: Broker,
     rules: "MarketRules | None",
     conditions: Mapping[str, Any] | None,
-    trusted: bool,
-    signals: dict[str, FloatMatrix],
+    signals: dict[str, FloatMatrix] | None,
 ) -> BacktestResult:
-    obeyed = broker.rules(window.calendar, rules)
-    panel = Panel.build(window, window.symbols, broker.prices)
+    """Run a strategy over the window; `signals` are what it may see, None for our own, which is trusted.
+
+    `bars` reach further back, so that the first session has its limits.
+    """
+    obeyed, settled = broker.rules(window.calendar, rules), broker.resolved(window)
+    bands = price_bands(bars, obeyed) if settled.limits else None
+    panel = Panel.build(window, window.symbols, bands)
+    trusted = signals is None
     cerebro = bt.Cerebro(stdstats=False, preload=trusted, runonce=trusted)
-    account = RuledBroker(cash=broker.cash, panel=panel, rules=obeyed, lots=broker.lots)
-    if broker.slippage:
-        account.set_slippage_perc(broker.slippage / 1e4)
+    account = MarketBroker(
+        rules=obeyed,
+        actions=window.actions,
+        listings=window.listings,
+        adjusted=window.adjustment == "adjusted",
+        **settled.account(),
+    )
     cerebro.setbroker(account)
     for symbol, feed in zip(panel.symbols, feeds(panel, signals), strict=True):
         cerebro.adddata(feed, name=symbol)
-    cerebro.addsizer(_OneLot, rules=obeyed, lots=broker.lots)
+    cerebro.addsizer(_OneLot, rules=obeyed, lots=settled.lots)
     cerebro.addstrategy(strategy, **params)
     cerebro.run()
-    account.ledger.finish()
-    recorded = conditions_of(window, broker, obeyed, conditions)
-    return account.ledger.result(name, broker.cash, window.calendar, recorded)
+    return account.result(name, conditions_of(window, broker, obeyed, conditions))
 
 
 def _signals(

@@ -1,7 +1,7 @@
-"""What the broker writes down while Backtrader runs, and how it becomes a `BacktestResult`.
+"""What the account writes down while sessions go by, and how it becomes a `BacktestResult`.
 
-One entry an order, at most one fill an order (a daily bar fills an order once or not at all), and the
-cash and holdings after every session.
+One entry an order, at most one fill an order (a daily bar fills an order once or not at all), a row a
+corporate action, and the cash and holdings after every session.
 """
 
 from collections.abc import Mapping
@@ -13,33 +13,42 @@ import pandas as pd
 
 from ..core import BacktestResult
 from ..core.calendar import sessions as calendar_sessions
-from ..core.result import EQUITY, FILLS, ORDERS, POSITIONS, Reason
-from .panel import Panel
+from ..core.result import ACTIONS, EQUITY, FILLS, ORDERS, POSITIONS, ActionKind, Reason
 
 Side = Literal["buy", "sell"]
+_DAYS = ("session", "decided", "due")
+_WORDS = ("symbol", "side", "status", "reason", "kind")
 
 
 @dataclass
 class Entry:
-    """One order: `decided` is the number of the session at whose close it was sent."""
+    """One order: `decided` is the number of the session at whose close it was sent.
+
+    `obstacle` is what stood in its way at the last session that tried to fill it.
+    """
 
     number: int
     decided: int
-    column: int
+    symbol: str
     side: Side
     quantity: float
     filled: float = 0.0
     reason: Reason = ""
+    obstacle: Reason = ""
     open: bool = True
+
+    def close(self, reason: Reason) -> None:
+        """The order ended, wholly filled ("") or not."""
+        self.open, self.reason = False, reason
 
 
 @dataclass(frozen=True)
 class Fill:
-    """One fill: session and symbol by number, money in currency."""
+    """One fill: order and session by number, money in currency."""
 
     order: int
     session: int
-    column: int
+    symbol: str
     side: Side
     quantity: float
     price: float
@@ -50,89 +59,82 @@ class Fill:
 
 @dataclass
 class Ledger:
-    """The broker's own record, in the order in which things happened."""
+    """The account's own record, in the order in which things happened."""
 
-    panel: Panel
+    sessions: list[pd.Timestamp] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     fills: list[Fill] = field(default_factory=list)
-    curve: list[tuple[float, float]] = field(default_factory=list)
-    held: list[tuple[int, int, float]] = field(default_factory=list)
+    actions: list[tuple[int, str, ActionKind, float, float, float]] = field(default_factory=list)
+    curve: list[tuple[float, float, float]] = field(default_factory=list)
+    held: list[tuple[int, str, float, float]] = field(default_factory=list)
 
-    def open_order(self, decided: int, column: int, side: Side, quantity: float) -> Entry:
+    def open_order(self, decided: int, symbol: str, side: Side, quantity: float) -> Entry:
         """A new order, numbered from 1."""
-        entry = Entry(len(self.entries) + 1, decided, column, side, quantity)
+        entry = Entry(len(self.entries) + 1, decided, symbol, side, quantity)
         self.entries.append(entry)
         return entry
-
-    def finish(self) -> None:
-        """Close what is still open: nothing came after it, or its price was never reached."""
-        last = len(self.panel.sessions) - 1
-        for entry in self.entries:
-            if entry.open:
-                entry.open = False
-                entry.reason = "end_of_data" if entry.decided == last else "not_reached"
 
     def result(
         self, name: str, initial_cash: float, calendar: str, conditions: Mapping[str, Any]
     ) -> BacktestResult:
-        """The checked result; `DataError` where the record does not replay."""
+        """The checked result; `DataError` where the record does not replay.
+
+        An order that is still open was never filled: nothing came after it, or something stood in its
+        way to the end.
+        """
+        at = pd.DatetimeIndex(self.sessions, name="session")
+        days = at.to_numpy()
+        curve = [(cash, held, owed, cash + held + owed) for cash, held, owed in self.curve]
         return BacktestResult(
             name,
             initial_cash,
-            self._orders(calendar),
-            self._fills(),
-            self._positions(),
-            pd.DataFrame(
-                [(cash, holdings, 0.0, cash + holdings) for cash, holdings in self.curve],
-                index=self.panel.sessions,
-                columns=list(EQUITY),
-                dtype=float,
-            ),
+            self._orders(at, calendar),
+            _typed([(f.order, days[f.session], *_rest(f)) for f in self.fills], FILLS),
+            _typed([(days[t], s, size, c, size * c) for t, s, size, c in self.held], POSITIONS),
+            pd.DataFrame(curve, index=at, columns=list(EQUITY), dtype=float),
             conditions,
+            _typed([(days[t], *row) for t, *row in self.actions], ACTIONS),
         )
 
-    def _orders(self, calendar: str) -> pd.DataFrame:
-        due = self.panel.sessions[1:].append(_session_after(self.panel.sessions[-1], calendar))
-        rows = [
-            (
-                e.number,
-                self.panel.sessions[e.decided],
-                due[e.decided],
-                self.panel.symbols[e.column],
-                e.side,
-                e.quantity,
-                e.filled,
-                "refused" if e.filled == 0 else "partial" if e.reason else "filled",
-                e.reason,
+    def _orders(self, at: pd.DatetimeIndex, calendar: str) -> pd.DataFrame:
+        due = at[1:].append(_session_after(at[-1], calendar)).to_numpy()
+        days = at.to_numpy()
+        rows = []
+        for e in self.entries:
+            reason = self._reason(e)
+            status = "refused" if e.filled == 0 else "partial" if reason else "filled"
+            rows.append(
+                (
+                    e.number,
+                    days[e.decided],
+                    due[e.decided],
+                    e.symbol,
+                    e.side,
+                    e.quantity,
+                    e.filled,
+                    status,
+                    reason,
+                )
             )
-            for e in self.entries
-        ]
         return _typed(rows, ORDERS)
 
-    def _fills(self) -> pd.DataFrame:
-        rows = [
-            (
-                f.order,
-                self.panel.sessions[f.session],
-                self.panel.symbols[f.column],
-                f.side,
-                f.quantity,
-                f.price,
-                f.commission,
-                f.stamp_duty,
-                f.transfer_fee,
-            )
-            for f in self.fills
-        ]
-        return _typed(rows, FILLS)
+    def _reason(self, entry: Entry) -> Reason:
+        if not entry.open:
+            return entry.reason
+        last = len(self.sessions) - 1
+        return "end_of_data" if entry.decided == last else entry.obstacle or "not_reached"
 
-    def _positions(self) -> pd.DataFrame:
-        close = self.panel.close
-        rows = [
-            (self.panel.sessions[t], self.panel.symbols[j], size, close[t, j], size * close[t, j])
-            for t, j, size in self.held
-        ]
-        return _typed(rows, POSITIONS)
+
+def _rest(fill: Fill) -> tuple[Any, ...]:
+    return (
+        fill.symbol,
+        fill.side,
+        fill.quantity,
+        fill.price,
+        fill.commission,
+        fill.stamp_duty,
+        fill.transfer_fee,
+    )
 
 
 def _session_after(last: pd.Timestamp, calendar: str) -> pd.DatetimeIndex:
@@ -142,15 +144,15 @@ def _session_after(last: pd.Timestamp, calendar: str) -> pd.DatetimeIndex:
 
 
 def _typed(rows: list[tuple[Any, ...]], columns: tuple[str, ...]) -> pd.DataFrame:
-    frame = pd.DataFrame(rows, columns=list(columns))
-    kinds: dict[str, Any] = {}
-    for name in columns:
-        if name == "order":
-            kinds[name] = np.int64
-        elif name in ("session", "decided", "due"):
-            kinds[name] = "datetime64[ns]"
-        elif name in ("symbol", "side", "status", "reason"):
-            kinds[name] = object
-        else:
-            kinds[name] = float
-    return frame.astype(kinds)
+    values: Any = zip(*rows, strict=True) if rows else [()] * len(columns)
+    return pd.DataFrame(
+        {name: np.array(column, _kind(name)) for name, column in zip(columns, values, strict=True)}
+    )
+
+
+def _kind(column: str) -> Any:
+    if column == "order":
+        return np.int64
+    if column in _DAYS:
+        return "datetime64[ns]"
+    return object if column in _WORDS else float

@@ -1,8 +1,9 @@
 """Bars of several symbols on one common list of sessions, as plain arrays.
 
 Backtrader waits with its first `next` until every feed has a bar, and shifts feeds with gaps against
-each other.  So every symbol gets a row in every session in which any of them has one; `tradable` says
-where that row may be traded, all other rows exist to value holdings at the last known close.
+each other.  So every symbol gets a row in every session in which any of them has one; `present` says
+where that row is the symbol's own and `tradable` where it may be traded, all other rows exist to value
+holdings at the last known close.
 """
 
 from collections.abc import Sequence
@@ -13,26 +14,33 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..core import Bars, ConfigError
+from ..core import Bars
 from ..core.bars import PRICES
-from .settings import Prices
 
 FloatMatrix = npt.NDArray[np.float64]
 BoolMatrix = npt.NDArray[np.bool_]
-_SAME = 1e-9  # relative change of a factor that is only a rounding of its source
+Bands = tuple[pd.DataFrame, pd.DataFrame]
 
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """Prices (sessions x symbols) in the currency in which the backtest counts.
+    """Prices (sessions x symbols) as the bars have them, in currency.
 
     open, high, low, close
         NaN before a symbol's first row; a missing row afterwards repeats the last close, so it is
         known at its session.
     volume
         0 where there is no row.
+    limit_down, limit_up
+        The session's price limits, known before its open; NaN where there is none.
+    factor
+        Back-adjustment relative to the symbol's first row, 1 before it.
+    present
+        True where the symbol has a row.
     tradable
         True where the symbol has a row, is not suspended and has volume.
+    st
+        True where it has a row under special treatment.
     """
 
     sessions: pd.DatetimeIndex
@@ -42,51 +50,60 @@ class Panel:
     low: FloatMatrix
     close: FloatMatrix
     volume: FloatMatrix
+    limit_down: FloatMatrix
+    limit_up: FloatMatrix
+    factor: FloatMatrix
+    present: BoolMatrix
     tradable: BoolMatrix
+    st: BoolMatrix
 
     @classmethod
-    def build(cls, bars: Bars, symbols: Sequence[str], prices: Prices) -> Self:
+    def build(cls, bars: Bars, symbols: Sequence[str], bands: Bands | None = None) -> Self:
         """Align the symbols' bars; column order is that of `symbols`.
 
-        "adjusted" multiplies prices by the factor relative to the symbol's first row, so amounts of
-        money stay of the size that was real at the start of the window.  "raw" raises `ConfigError`
-        where the factor changes (a corporate action this backtest would miss).
+        `bands` are the lowest and the highest price of each session, wide, where limits hold; they may
+        cover more sessions than the bars, so that the first one has its limits too.
         """
-        columns = list(symbols)
-        sessions = bars.sessions
-        wide = {name: bars.wide(name).reindex(index=sessions, columns=columns) for name in PRICES}
-        if prices == "raw":
-            _refuse_actions(bars)
-        else:
-            factor = bars.wide("factor").reindex(index=sessions, columns=columns)
-            scale = factor / factor.bfill().iloc[0]
-            wide = {name: frame * scale for name, frame in wide.items()}
-        known = wide["close"].ffill()
-        filled = {n: f.where(f.notna(), known).to_numpy(dtype=float) for n, f in wide.items()}
-        volume = bars.wide("volume").reindex(index=sessions, columns=columns).fillna(0.0)
-        halted = bars.frame["suspended"].astype(float).unstack("symbol")
-        halted = halted.reindex(index=sessions, columns=columns).fillna(1.0)
-        tradable = (volume > 0) & (halted == 0) & wide["open"].notna()
+        sessions, columns = bars.sessions, list(symbols)
+        at = sessions.get_indexer(bars.frame.index.get_level_values("session"))
+        of = pd.Index(columns).get_indexer(bars.frame.index.get_level_values("symbol"))
+        mine = of >= 0
+
+        def matrix(name: str) -> FloatMatrix:
+            found = np.full((len(sessions), len(columns)), np.nan)
+            found[at[mine], of[mine]] = bars.frame[name].to_numpy(dtype=float)[mine]
+            return found
+
+        prices = {name: matrix(name) for name in PRICES}
+        present = ~np.isnan(prices["close"])
+        known = _last_known(prices["close"])
+        volume, factor = np.nan_to_num(matrix("volume")), _last_known(matrix("factor"))
+        first = np.take_along_axis(factor, present.argmax(axis=0)[None, :], axis=0)
         return cls(
             sessions,
             tuple(columns),
-            **filled,
-            volume=volume.to_numpy(dtype=float),
-            tradable=tradable.to_numpy(dtype=bool),
+            **{name: np.where(present, values, known) for name, values in prices.items()},
+            volume=volume,
+            **_limits(bands, sessions, columns),
+            factor=np.where(np.isnan(factor), 1.0, factor / first),
+            present=present,
+            tradable=present & (volume > 0) & (matrix("suspended") == 0),
+            st=matrix("st") == 1,
         )
 
 
-def _refuse_actions(bars: Bars) -> None:
-    if bars.adjustment == "adjusted":
-        raise ConfigError(
-            "broker.prices = 'raw' needs raw bars, these were adjusted by their source: "
-            "use prices = 'adjusted'"
-        )
-    for symbol in bars.symbols:
-        factor = bars.one(symbol)["factor"]
-        moved = (factor / factor.iloc[0] - 1).abs() > _SAME
-        if moved.any():
-            raise ConfigError(
-                f"broker.prices = 'raw' cannot hold {symbol} over its corporate action of "
-                f"{moved.idxmax():%Y-%m-%d}: use prices = 'adjusted', or a window without one"
-            )
+def _last_known(values: FloatMatrix) -> FloatMatrix:
+    """Each column with its gaps filled by the value before; NaN before the first."""
+    rows = np.arange(len(values))[:, None]
+    latest = np.maximum.accumulate(np.where(np.isnan(values), 0, rows), axis=0)
+    return np.take_along_axis(values, latest, axis=0)
+
+
+def _limits(
+    bands: Bands | None, sessions: pd.DatetimeIndex, columns: list[str]
+) -> dict[str, FloatMatrix]:
+    names = ("limit_down", "limit_up")
+    if bands is None:
+        return {name: np.full((len(sessions), len(columns)), np.nan) for name in names}
+    aligned = [band.reindex(index=sessions, columns=columns).to_numpy(dtype=float) for band in bands]
+    return dict(zip(names, aligned, strict=True))

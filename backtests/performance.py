@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from ..core import BacktestResult, DataError
-from ..core.result import COSTS
+from ..core.result import COSTS, ActionKind
 
 _ZERO = 1e-12
 _DUST = 1e-6  # shares: a position below is closed
@@ -32,6 +32,8 @@ KEYS = (
     "max_drawdown",
     "calmar",
     "exposure",
+    "idle_cash",
+    "last_cash",
     "turnover",
     "orders",
     "fills",
@@ -39,6 +41,8 @@ KEYS = (
     "round_trips",
     "win_rate",
     "costs",
+    "dividends",
+    "dividend_tax",
     "final_equity",
     "excess_return",
     "beta",
@@ -59,6 +63,8 @@ def performance(result: BacktestResult, benchmark: pd.Series | None, per_year: i
         Drawdown is 0 or below; calmar is cagr over its size, NaN without a drawdown.
     exposure
         Mean share of equity that is invested, close by close.
+    idle_cash, last_cash
+        Share of equity that is cash: mean over the closes, and at the last one.
     turnover
         Half of all money bought and sold, over mean equity, a year of `per_year` sessions.
     orders, fills, refused
@@ -66,8 +72,9 @@ def performance(result: BacktestResult, benchmark: pd.Series | None, per_year: i
     round_trips, win_rate
         A round trip goes from flat to flat in one symbol; it wins if it earns more than its costs.
         `win_rate` is NaN without one.
-    costs, final_equity
-        In currency.
+    costs, dividends, dividend_tax, final_equity
+        In currency; dividends before the tax on them, also those not yet paid out, and none of those
+        that a price or a setting has turned into shares.
     benchmark_return, excess_return, beta
         Of the same sessions: the benchmark compounded, total return minus it, and the slope of
         returns on it; NaN without a benchmark.
@@ -91,6 +98,8 @@ def performance(result: BacktestResult, benchmark: pd.Series | None, per_year: i
         "max_drawdown": drawdown,
         "calmar": _ratio(growth, -drawdown),
         "exposure": float((result.equity["holdings"] / equity).mean()),
+        "idle_cash": float((result.equity["cash"] / equity).mean()),
+        "last_cash": float(result.equity["cash"].iloc[-1] / equity.iloc[-1]),
         "turnover": _turnover(result, per_year),
         "orders": float(len(result.orders)),
         "fills": float(len(result.fills)),
@@ -98,6 +107,8 @@ def performance(result: BacktestResult, benchmark: pd.Series | None, per_year: i
         "round_trips": float(len(trips)),
         "win_rate": wins,
         "costs": result.costs,
+        "dividends": _acted(result, "dividend"),
+        "dividend_tax": 0.0 - _acted(result, "tax"),
         "final_equity": float(equity.iloc[-1]),
         **against,
     }
@@ -106,20 +117,41 @@ def performance(result: BacktestResult, benchmark: pd.Series | None, per_year: i
 def round_trips(result: BacktestResult) -> pd.DataFrame:
     """Closed round trips, flat to flat in one symbol: `symbol`, `opened`, `closed`, `profit`.
 
-    `profit` is in currency, after costs.
+    `profit` is in currency, after costs; dividends and the tax on them belong to the trip that held the
+    shares, and a payment at delisting closes it.
     """
     rows = []
-    for symbol, fills in result.fills.groupby("symbol", sort=True):
-        held, money, opened = 0.0, 0.0, None
-        for fill in fills.itertuples(index=False):
-            sign = 1.0 if fill.side == "buy" else -1.0
-            opened = fill.session if opened is None else opened
-            held += sign * fill.quantity
-            money -= sign * fill.quantity * fill.price + sum(getattr(fill, c) for c in COSTS)
-            if abs(held) < _DUST:
-                rows.append((symbol, opened, fill.session, money))
-                held, money, opened = 0.0, 0.0, None
+    for symbol, moves in _moves(result).groupby("symbol", sort=True):
+        held, earned, opened = 0.0, 0.0, None
+        for move in moves.itertuples(index=False):
+            held, earned = held + move.quantity, earned + move.money
+            if opened is None and held > _DUST:
+                opened = move.session
+            if opened is not None and abs(held) < _DUST:
+                rows.append((symbol, opened, move.session, earned))
+                held, earned, opened = 0.0, 0.0, None
     return pd.DataFrame(rows, columns=["symbol", "opened", "closed", "profit"])
+
+
+def _moves(result: BacktestResult) -> pd.DataFrame:
+    """Shares and money that came (below 0: went) by session, corporate actions before fills."""
+    fills, actions = result.fills, result.actions
+    sign = np.where(fills["side"] == "buy", 1.0, -1.0)
+    traded = fills[["session", "symbol"]].assign(
+        quantity=sign * fills["quantity"],
+        money=-sign * fills["quantity"] * fills["price"] - fills[list(COSTS)].sum(axis=1),
+    )
+    acted = actions[["session", "symbol", "quantity"]].assign(
+        money=actions["cash"] + actions["receivable"]
+    )
+    parts = [part for part in (acted, traded) if len(part)] or [traded]
+    return pd.concat(parts).sort_values("session", kind="stable")
+
+
+def _acted(result: BacktestResult, kind: ActionKind) -> float:
+    """Money that corporate actions of one kind have brought, paid or still to be paid."""
+    rows = result.actions.loc[result.actions["kind"] == kind, ["cash", "receivable"]]
+    return float(rows.to_numpy(dtype=float).sum())
 
 
 def _spread(returns: pd.Series) -> float:

@@ -10,6 +10,7 @@ Source: trading rules of the Shanghai and Shenzhen exchanges, ex-rights and ex-d
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 import numpy as np
@@ -54,8 +55,7 @@ class Actions:
     @classmethod
     def none(cls, known: Iterable[str] = ()) -> Self:
         """No actions; `known` says of which symbols that is certain."""
-        empty = {"symbol": [], "session": [], **{name: [] for name in COLUMNS}}
-        return cls.from_frame(pd.DataFrame(empty), known)
+        return cls(_nothing(), frozenset(known))
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame, known: Iterable[str] | None = None) -> Self:
@@ -73,8 +73,11 @@ class Actions:
         if "pay_session" not in table.columns:
             table["pay_session"] = pd.NaT
         table["symbol"] = table["symbol"].astype(str)
-        for name in ("session", "pay_session"):
-            table[name] = pd.to_datetime(table[name]).astype("datetime64[ns]")
+        try:
+            for name in ("session", "pay_session"):
+                table[name] = pd.to_datetime(table[name]).astype("datetime64[ns]")
+        except (TypeError, ValueError) as error:
+            raise DataError(f"the {name} of an action must be a date without zone: {error}") from error
         try:
             table = table.astype(dict.fromkeys(AMOUNTS, "float64"))
         except (TypeError, ValueError) as error:
@@ -99,11 +102,15 @@ class Actions:
     def select(self, symbols: Iterable[str]) -> Self:
         """Only these symbols; one that is not known stays unknown."""
         wanted = frozenset(symbols)
+        if self.frame.empty:
+            return type(self)(self.frame, self.known & wanted)
         keep = self.frame.index.get_level_values("symbol").isin(list(wanted))
         return type(self)(_tidy(self.frame[keep]), self.known & wanted)
 
     def between(self, start: str | pd.Timestamp | None, end: str | pd.Timestamp | None) -> Self:
         """Only actions whose ex session is from `start` to `end`, both included."""
+        if self.frame.empty:
+            return self
         at = self.frame.index.get_level_values("session")
         keep = np.ones(len(at), dtype=bool)
         if start is not None:
@@ -142,7 +149,7 @@ class Actions:
         return float(worth / (1 + row["bonus"] + row["split"] + row["rights"]))
 
     def factor(self, symbol: str, closes: pd.Series) -> pd.Series:
-        """The back-adjustment factor of one symbol's raw closes (indexed by session): 1 in the first row.
+        """The back-adjustment factor of one symbol's raw closes, by session: 1 in the first row.
 
         factor(t) / factor(t-1) = close(t-1) / reference(t).  An action between two rows counts at the
         later one.  Only uses closes before t and actions up to t.
@@ -162,6 +169,13 @@ class Actions:
         return hash_json([hash_frame(self.frame), sorted(self.known)])
 
 
+@lru_cache(maxsize=1)
+def _nothing() -> pd.DataFrame:
+    """The table of no actions, its types those of any other."""
+    empty = {"symbol": [""], "session": pd.to_datetime(["2000-01-03"])}
+    return Actions.from_frame(pd.DataFrame(empty)).select([]).frame
+
+
 def _tidy(frame: pd.DataFrame) -> pd.DataFrame:
     frame = frame.copy()
     frame.index = frame.index.remove_unused_levels()
@@ -174,6 +188,11 @@ def _check(frame: pd.DataFrame, known: frozenset[str]) -> None:
             f"actions need the index (symbol, session) and the columns {', '.join(COLUMNS)}; "
             f"received {frame.index.names} and {list(frame.columns)}: use Actions.from_frame"
         )
+    if frame.empty:
+        return
+    at = frame.index.get_level_values("session")
+    if at.hasnans or (at != at.normalize()).any():
+        raise DataError("the session of an action is a date: one is missing, or has a clock")
     if not frame.index.is_unique:
         symbol, session = frame.index[frame.index.duplicated()][0]
         raise DataError(f"{symbol} has two actions on {session:%Y-%m-%d}: add them up in one row")
@@ -188,10 +207,7 @@ def _check(frame: pd.DataFrame, known: frozenset[str]) -> None:
         ((amounts.drop(columns="split") < 0).any(axis=1), "has a negative amount"),
         (amounts["split"] <= -1, "has a split that leaves no share"),
         ((amounts["rights"] > 0) & (amounts["rights_price"] <= 0), "has rights without their price"),
-        (
-            frame["pay_session"] < frame.index.get_level_values("session"),
-            "pays before its ex session",
-        ),
+        (frame["pay_session"] < at, "pays before its ex session"),
     )
     for bad, what in rules:
         if bad.any():

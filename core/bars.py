@@ -106,7 +106,8 @@ class Bars:
             table = table.astype(types)
         except (TypeError, ValueError) as error:
             raise DataError(f"bars must hold numbers: {error}") from error
-        beside = _beside(table, actions or Actions.none(), listings or {})
+        known = Actions.none() if actions is None else actions  # none at all is not unknown
+        beside = _beside(table, known, listings or {})
         return cls(table, calendar, adjustment, *beside)
 
     @classmethod
@@ -161,10 +162,14 @@ class Bars:
     def select(self, symbols: Iterable[str]) -> Self:
         """Only these symbols."""
         wanted = self._known(symbols)
+        if set(wanted) == set(self.symbols):
+            return self
         return self._with(self.frame[self.frame.index.get_level_values("symbol").isin(wanted)])
 
     def between(self, start: str | pd.Timestamp | None, end: str | pd.Timestamp | None) -> Self:
         """Only sessions from `start` to `end`, both included."""
+        if start is None and end is None:
+            return self
         at = self.frame.index.get_level_values("session")
         keep = np.ones(len(at), dtype=bool)
         if start is not None:
@@ -177,7 +182,7 @@ class Bars:
                 f"they run from {at.min():%Y-%m-%d} to {at.max():%Y-%m-%d} "
                 f"({', '.join(self.symbols[:3])})"
             )
-        return self._with(self.frame[keep])
+        return self if keep.all() else self._with(self.frame[keep])
 
     @property
     def fingerprint(self) -> str:
@@ -186,10 +191,10 @@ class Bars:
         return hash_json([hash_frame(self.frame), self.actions.fingerprint, listed])
 
     def _known(self, symbols: Iterable[str]) -> list[str]:
-        wanted = list(symbols)
+        wanted, known = list(symbols), set(self.symbols)
         for symbol in wanted:
-            if symbol not in self.symbols:
-                raise DataError(f"no bars for {symbol!r}: {near_names(symbol, self.symbols)}")
+            if symbol not in known:
+                raise DataError(f"no bars for {symbol!r}: {near_names(symbol, known)}")
         return wanted
 
     def _with(self, frame: pd.DataFrame) -> Self:
@@ -247,7 +252,7 @@ def _check(frame: pd.DataFrame, calendar: str, adjustment: str) -> None:
     if not frame.index.is_monotonic_increasing:
         raise DataError("bars must be sorted by symbol and session: use Bars.from_frame")
     known = sessions(calendar)
-    off = ~at.isin(known)
+    off = known[np.minimum(known.searchsorted(at), len(known) - 1)] != at
     if off.any() and at[off].min() > known[-1]:
         raise DataError(
             f"bars run to {at.max():%Y-%m-%d}, the sessions of {calendar} are known to "
@@ -255,32 +260,46 @@ def _check(frame: pd.DataFrame, calendar: str, adjustment: str) -> None:
         )
     if off.any():
         _refuse(frame, off, f"is not a session of {calendar}")
-    prices = frame[list(PRICES)]
-    bad = ~(np.isfinite(prices).all(axis=1) & (prices > 0).all(axis=1)).to_numpy()
-    if bad.any():
-        _refuse(frame, bad, "has a price that is not a positive number", PRICES)
-    low, high = prices["low"], prices["high"]
-    body = prices[["open", "close"]]
-    outside = (body.max(axis=1) > high * (1 + _TOLERANCE)) | (body.min(axis=1) < low * (1 - _TOLERANCE))
-    if outside.any():
-        _refuse(frame, outside.to_numpy(), "has open or close outside low to high", PRICES)
-    volume = frame["volume"]
-    if not (volume >= 0).all() or not np.isfinite(volume).all():
-        _refuse(
-            frame, ~((volume >= 0) & np.isfinite(volume)).to_numpy(), "has a bad volume", ("volume",)
-        )
-    if not (frame["amount"].isna() | (frame["amount"] >= 0)).all():
-        _refuse(frame, (frame["amount"] < 0).to_numpy(), "has a negative amount", ("amount",))
-    factor = frame["factor"]
-    if not ((factor > 0) & np.isfinite(factor)).all():
-        bad = ~((factor > 0) & np.isfinite(factor)).to_numpy()
-        _refuse(frame, bad, "has an adjustment factor that is not positive", ("factor",))
-    if adjustment == "adjusted" and not (factor == 1).all():
-        _refuse(frame, (factor != 1).to_numpy(), "is marked adjusted but carries a factor", ("factor",))
-    before = frame["pre_close"]
-    if not (before.isna() | ((before > 0) & np.isfinite(before))).all():
-        bad = ~(before.isna() | ((before > 0) & np.isfinite(before))).to_numpy()
-        _refuse(frame, bad, "has a reference price that is not positive", ("pre_close",))
+    _check_numbers(frame)
+    if adjustment == "adjusted" and not (frame["factor"] == 1).all():
+        bad = (frame["factor"] != 1).to_numpy()
+        _refuse(frame, bad, "is marked adjusted but carries a factor", ("factor",))
+
+
+def _check_numbers(frame: pd.DataFrame) -> None:
+    """Every number must be possible; in arrays, as thousands of symbols are checked one by one."""
+    prices = frame[list(PRICES)].to_numpy()
+    opened, high, low, close = prices.T
+    volume, factor = frame["volume"].to_numpy(), frame["factor"].to_numpy()
+    amount, before = frame["amount"].to_numpy(), frame["pre_close"].to_numpy()
+    top, bottom = np.maximum(opened, close), np.minimum(opened, close)
+    rules: tuple[tuple[np.ndarray, str, tuple[str, ...]], ...] = (
+        (
+            ~(np.isfinite(prices) & (prices > 0)).all(axis=1),
+            "a price that is not a positive number",
+            PRICES,
+        ),
+        (
+            (top > high * (1 + _TOLERANCE)) | (bottom < low * (1 - _TOLERANCE)),
+            "open or close outside low to high",
+            PRICES,
+        ),
+        (~((volume >= 0) & np.isfinite(volume)), "a bad volume", ("volume",)),
+        (amount < 0, "a negative amount", ("amount",)),
+        (
+            ~((factor > 0) & np.isfinite(factor)),
+            "an adjustment factor that is not positive",
+            ("factor",),
+        ),
+        (
+            ~(np.isnan(before) | ((before > 0) & np.isfinite(before))),
+            "a reference price that is not positive",
+            ("pre_close",),
+        ),
+    )
+    for bad, what, columns in rules:
+        if bad.any():
+            _refuse(frame, bad, f"has {what}", columns)
     traded = frame["suspended"] & (volume > 0)
     if traded.any():
         _refuse(frame, traded.to_numpy(), "is marked suspended but has volume", ("volume",))

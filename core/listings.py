@@ -18,7 +18,7 @@ class Listing:
     name
         The company's or fund's name, "" where unknown.
 
-    Raises `DataError` where the end does not come after the beginning.
+    Raises `DataError` where a day has a zone or a clock, or the end does not come after the beginning.
 
     >>> Listing(pd.Timestamp("2019-07-22")).delisted is None
     True
@@ -29,5 +29,11 @@ class Listing:
     name: str = ""
 
     def __post_init__(self) -> None:
+        for day in (self.listed, self.delisted):
+            if day is not None and (pd.isna(day) or day.tz is not None or day != day.normalize()):
+                raise DataError(
+                    f"a listing has days without zone or clock, received {day}: use .normalize(), or "
+                    "None where the day is not known"
+                )
         if self.listed is not None and self.delisted is not None and self.delisted <= self.listed:
             raise DataError(f"listed on {self.listed:%Y-%m-%d} and gone on {self.delisted:%Y-%m-%d}")

@@ -54,7 +54,9 @@ FILLS = ("order", "session", "symbol", "side", "quantity", "price", *COSTS)
 POSITIONS = ("session", "symbol", "quantity", "close", "value")
 EQUITY = ("cash", "holdings", "receivable", "equity")
 ACTIONS = ("session", "symbol", "kind", "quantity", "cash", "receivable")
-ActionKind = Literal["dividend", "payment", "shares", "rights", "reinvested", "fraction", "tax", "delisted"]
+ActionKind = Literal[
+    "dividend", "payment", "shares", "rights", "reinvested", "fraction", "tax", "delisted"
+]
 ACTION_KINDS: tuple[str, ...] = get_args(ActionKind)
 _CENT = 0.005
 
@@ -145,12 +147,14 @@ class BacktestResult:
                 )
 
     def replay(self) -> pd.DataFrame:
-        """Cash, holdings, receivable and equity, recomputed from fills, actions and closes, by session."""
+        """Cash, holdings, receivable and equity, from fills, actions and closes, by session."""
         sessions = self.equity.index
         fills = self.fills
         sign = np.where(fills["side"] == "buy", -1.0, 1.0)
         flow = sign * fills["quantity"] * fills["price"] - fills[list(COSTS)].sum(axis=1)
-        came = self.actions.groupby("session")[["cash", "receivable"]].sum().reindex(sessions).fillna(0.0)
+        came = (
+            self.actions.groupby("session")[["cash", "receivable"]].sum().reindex(sessions).fillna(0.0)
+        )
         traded = flow.groupby(fills["session"]).sum().reindex(sessions).fillna(0.0)
         cash = self.initial_cash + (traded + came["cash"]).cumsum()
         receivable = came["receivable"].cumsum()

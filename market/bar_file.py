@@ -115,7 +115,9 @@ def _listing_as_json(listing: Listing | None) -> dict[str, str | None] | None:
 def _listings_from_json(found: dict[str, Any] | None, symbol: str) -> dict[str, Listing]:
     if found is None:
         return {}
-    listed, delisted = (None if d is None else pd.Timestamp(d) for d in (found["listed"], found["delisted"]))
+    listed, delisted = (
+        None if d is None else pd.Timestamp(d) for d in (found["listed"], found["delisted"])
+    )
     return {symbol: Listing(listed, delisted, found["name"])}
 
 

@@ -6,12 +6,20 @@ in Shenzhen but an index in Shanghai.  Source: the code ranges of the Shanghai, 
 Taiwan exchanges.  American symbols say nothing and are all "us".
 """
 
+from functools import lru_cache
 from typing import Literal
 
 from ..core import DataError
 from ..core.calendar import calendar_of
 
 Board = Literal["main", "chinext", "star", "bse", "bond", "fund", "index", "us", "tw", "tw_fund"]
+
+BOARDS: dict[str, tuple[Board, ...]] = {
+    "XSHG": ("main", "chinext", "star", "bse", "bond", "fund", "index"),
+    "XNYS": ("us",),
+    "XTAI": ("tw", "tw_fund"),
+}
+"""The boards of each exchange calendar."""
 
 _BY_CODE: tuple[tuple[str, tuple[str, ...], Board], ...] = (
     ("SH", ("688", "689"), "star"),
@@ -29,6 +37,7 @@ _BY_CODE: tuple[tuple[str, tuple[str, ...], Board], ...] = (
 )
 
 
+@lru_cache(maxsize=20_000)
 def board_of(symbol: str) -> Board:
     """The board of a symbol; `DataError` for a mainland code in no known range.
 

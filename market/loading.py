@@ -1,5 +1,6 @@
 """Bars of several symbols from one source."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from ..core import QUIET, Bars, DataError, Progress
@@ -22,9 +23,9 @@ def load_bars(
     >>> load_bars(Sample(), ["AAPL", "IBM"], "2012-01-01", "2012-12-31").symbols
     ('AAPL', 'IBM')
     """
-    twice = {s for s in symbols if list(symbols).count(s) > 1}
+    twice = sorted(symbol for symbol, times in Counter(symbols).items() if times > 1)
     if twice:
-        raise DataError(f"the symbol {sorted(twice)[0]!r} is asked for twice")
+        raise DataError(f"the symbol {twice[0]!r} is asked for twice")
     parts = []
     progress.begin("bars", len(symbols))
     for symbol in symbols:

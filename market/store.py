@@ -7,15 +7,15 @@ whole series is fetched again and replaces the old one, and the report says so.
 Every symbol is written as soon as it is fetched, so an interrupted update goes on where it stopped.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import quote, unquote
 
 import pandas as pd
 
-from ..core import QUIET, Bars, DataError, Progress, QushiError
+from ..core import QUIET, Bars, ConfigError, DataError, MissingExtraError, Progress, QushiError
 from ..core.errors import near_names
 from . import clock
 from .bar_file import read_about, read_bars, write_bars
@@ -31,12 +31,16 @@ _RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{d}{n}" for d in ("COM", "LPT") for
 
 @dataclass(frozen=True)
 class SymbolUpdate:
-    """What an update did for one symbol; `added` counts sessions not stored before."""
+    """What an update did for one symbol.
+
+    `added` counts sessions not stored before; `late`: the last session that is over has no row yet.
+    """
 
     symbol: str
     outcome: Outcome
     added: int = 0
     detail: str = ""
+    late: bool = False
 
 
 @dataclass(frozen=True)
@@ -130,13 +134,18 @@ class BarStore:
 
         Only sessions that are over are stored.  Without `start`, what is stored goes on from where it
         ends; a `start` earlier than the one asked for before, and `refetch`, fetch everything again.
+        A live source that still answers with the bars of yesterday is not taken for complete: the
+        symbol is `late`, the notes say so, and the next update asks again.
         """
-        updates, notes = [], []
+        updates: list[SymbolUpdate] = []
+        notes: list[str] = []
         task = f"bars {name}"
         progress.begin(task, len(symbols))
         for symbol in symbols:
             try:
                 done = self._update_one(name, source, symbol, start, end, refetch=refetch)
+            except (ConfigError, MissingExtraError):
+                raise  # a wrong setting, a missing token or package: it concerns every symbol alike
             except (QushiError, OSError) as error:
                 done = SymbolUpdate(symbol, "failed", detail=str(error))
             for said in (*source.take_notes(), *_worth_saying(done)):
@@ -144,6 +153,9 @@ class BarStore:
                 notes.append(said)
             updates.append(done)
             progress.advance(task)
+        for said in _about_late(updates):
+            progress.note(said)
+            notes.append(said)
         return UpdateReport(name, tuple(updates), tuple(notes))
 
     def _update_one(
@@ -161,12 +173,14 @@ class BarStore:
         if not path.is_file():
             fetched = _over(source.fetch(symbol, start, end))
             self.write(name, fetched, source=kind, asked_from=start)
-            return SymbolUpdate(symbol, "new", len(fetched))
-        stored, asked_from = read_bars(path), read_about(path).get("asked_from")
+            return _done(symbol, "new", len(fetched), source, fetched, end)
+        about = read_about(path)
+        asked_from = about.get("asked_from")
         earlier = None not in (start, asked_from) and pd.Timestamp(start) < pd.Timestamp(asked_from)
+        if not earlier and not refetch and _up_to_date(about, end):
+            return SymbolUpdate(symbol, "unchanged")
+        stored = read_bars(path)
         if not earlier and not refetch:
-            if stored.sessions[-1] >= _wanted_last(stored.calendar, end):
-                return SymbolUpdate(symbol, "unchanged")
             overlap = stored.sessions[-OVERLAP:]
             fetched = _over(source.fetch(symbol, f"{overlap[0]:%Y-%m-%d}", end))
             reason = cannot_join(stored, fetched, overlap)
@@ -174,7 +188,7 @@ class BarStore:
                 whole = join(stored, fetched)
                 self.write(name, whole, source=kind, asked_from=asked_from)
                 added = len(whole) - len(stored)
-                return SymbolUpdate(symbol, "appended" if added else "unchanged", added)
+                return _done(symbol, "appended" if added else "unchanged", added, source, whole, end)
         else:
             reason = "asked for an earlier start" if earlier else "asked to fetch everything again"
         first = start if earlier else asked_from
@@ -183,7 +197,7 @@ class BarStore:
         _refuse_loss(stored, whole, symbol, reason)
         self.write(name, whole, source=kind, asked_from=first)
         added = len(whole.sessions.difference(stored.sessions))
-        return SymbolUpdate(symbol, "replaced", added, reason)
+        return _done(symbol, "replaced", added, source, whole, end, reason)
 
 
 def _folders(root: Path) -> list[Path]:
@@ -193,6 +207,46 @@ def _folders(root: Path) -> list[Path]:
 def _wanted_last(calendar: str, end: str | None) -> pd.Timestamp:
     last = clock.last_finished(calendar)
     return last if end is None else min(last, pd.Timestamp(end))
+
+
+def _up_to_date(about: Mapping[str, Any], end: str | None) -> bool:
+    """Whether a stored file needs no request: it has the last session, or there can be no later one."""
+    if pd.Timestamp(about["last"]) >= _wanted_last(about["calendar"], end):
+        return True
+    delisted = (about.get("listing") or {}).get("delisted")
+    fetched_at = about.get("fetched_at")
+    if delisted is None or not fetched_at:
+        return False
+    return bool(pd.Timestamp(delisted) <= pd.Timestamp(fetched_at).tz_convert(None).normalize())
+
+
+def _done(
+    symbol: str,
+    outcome: Outcome,
+    added: int,
+    source: BarSource,
+    bars: Bars,
+    end: str | None,
+    why: str = "",
+) -> SymbolUpdate:
+    """What was done, and whether the last session that is over is missing."""
+    last, wanted = bars.sessions[-1], _wanted_last(bars.calendar, end)
+    gone = bars.listings[symbol].delisted if symbol in bars.listings else None
+    late = source.live and last < wanted and (gone is None or gone > wanted)
+    if late:
+        why = f"{why}; " if why else ""
+        why += f"the source has nothing after {last:%Y-%m-%d}, though {wanted:%Y-%m-%d} is over"
+    return SymbolUpdate(symbol, outcome, added, why, late)
+
+
+def _about_late(updates: Sequence[SymbolUpdate]) -> tuple[str, ...]:
+    """One sentence for all symbols whose last session is not there yet."""
+    late = [u for u in updates if u.late]
+    if not late:
+        return ()
+    named = ", ".join(u.symbol for u in late[:3]) + (f" and {len(late) - 3} more" if late[3:] else "")
+    lacks = f"{named} lacks" if len(late) == 1 else f"{len(late)} symbols ({named}) lack"
+    return (f"{lacks} the last session that is over: suspended, or the source is late; ask again later",)
 
 
 def _over(bars: Bars) -> Bars:

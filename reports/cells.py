@@ -69,10 +69,15 @@ _FORMATS: dict[str, Callable[[float], str]] = {
         percent,
     ),
     **dict.fromkeys(("accuracy", "base_rate", "majority", "hits"), percent),
+    **dict.fromkeys(("idle_cash", "last_cash", "refusal_share"), percent),
+    "refusal_of_cash": lambda share: percent(share, 2),
     **dict.fromkeys(("same_session", "last_three", "next_session"), _number(2)),
     **dict.fromkeys(("sharpe", "sortino", "calmar", "beta", "turnover"), _number(2)),
     **dict.fromkeys(("orders", "fills", "refused", "round_trips", "n", "seed", "texts"), _number(0)),
-    **dict.fromkeys(("costs", "final_equity"), _number(0)),
+    **dict.fromkeys(("costs", "dividends", "dividend_tax", "final_equity"), _number(0)),
+    **dict.fromkeys(
+        ("refusal_symbols", "refusal_unfilled", "refusal_money", "refusal_cost"), _number(0)
+    ),
     **dict.fromkeys(("balanced_accuracy", "balanced_classes", "mcc", "brier", "brier_base"), _number(3)),
     **dict.fromkeys(("relative_mae", "relative_rmse", "ic"), _number(3)),
     **dict.fromkeys(("p_value", "ic_p_value"), lambda p: "< 0.001" if p < 0.001 else f"{p:.3f}"),

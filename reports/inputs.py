@@ -41,12 +41,15 @@ class ReportInput:
         (may be empty).
     facts
         Provenance: versions, seeds, durations, hashes, fit windows.
+    refusals, largest_refusals
+        Orders not, or not wholly, filled, as `refusals_by_reason` and `largest_refusals` give them;
+        `refusals` must count those of the results.
     tear_sheets
         Result name -> file name relative to the report.
     language
         The language shown first; the reader may switch.
 
-    Raises `DataError` where names are not unique or a result has no figures.
+    Raises `DataError` where names are not unique, a result has no figures or `refusals` are others'.
     """
 
     name: str
@@ -67,6 +70,8 @@ class ReportInput:
     language: Language = "en"
     alignment: pd.DataFrame = field(default_factory=pd.DataFrame)
     classifier_check: pd.DataFrame = field(default_factory=pd.DataFrame)
+    refusals: pd.DataFrame = field(default_factory=pd.DataFrame)
+    largest_refusals: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def __post_init__(self) -> None:
         names = [result.name for result in self.results]
@@ -76,8 +81,23 @@ class ReportInput:
         missing = [name for name in names if name not in self.performance.index]
         if missing:
             raise DataError(f"the table of performance has no row for {missing[0]!r}")
+        self._check_refusals()
         if self.language not in ("en", "zh"):
             raise DataError(f"language is 'en' or 'zh', received {self.language!r}")
+
+    def _check_refusals(self) -> None:
+        """A page must not say that all orders filled because nobody counted those that did not."""
+        counted = {}
+        if len(self.refusals):
+            counted = self.refusals.groupby("strategy")["orders"].sum().astype(int).to_dict()
+        refused = {result.name: len(result.refused) for result in self.results if len(result.refused)}
+        for name in (*refused, *counted):
+            told, found = counted.get(name, 0), refused.get(name, 0)
+            if told != found:
+                raise DataError(
+                    f"{name}: {found} orders were not wholly filled, the table of refusals counts "
+                    f"{told}: give refusals_by_reason of the same results"
+                )
 
     @property
     def window(self) -> tuple[pd.Timestamp, pd.Timestamp]:

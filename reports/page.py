@@ -11,7 +11,7 @@ from typing import Any
 
 from ..core.calendar import PER_YEAR
 from ..core.notes import Said
-from . import summary, tables
+from . import refusal_tables, summary, tables
 from .charts import RED_UP, payload
 from .facts import classifier_facts, provenance
 from .files import write_whole
@@ -65,6 +65,7 @@ def _context(inputs: ReportInput) -> dict[str, Any]:
     drawn = len(data["symbols"])
     tested = inputs.bars.sessions
     warnings, folded = warned(inputs)
+    at_close = any(r.conditions.get("filled") == "next close" for r in inputs.results)
     return {
         "inputs": inputs,
         "first": f"{first:%Y-%m-%d}",
@@ -73,6 +74,7 @@ def _context(inputs: ReportInput) -> dict[str, Any]:
         "symbols": symbols[:12],
         "symbols_left": max(0, len(symbols) - 12),
         "per_year": per_year,
+        "filled": both("filled_close" if at_close else "filled_open"),
         "red_up": inputs.bars.calendar in RED_UP,
         "warnings": warnings,
         "folded": folded,
@@ -80,7 +82,8 @@ def _context(inputs: ReportInput) -> dict[str, Any]:
         "strategies": tables.strategies(inputs) if inputs.results else None,
         "unlike": len({r.conditions_hash for r in inputs.results}) > 1,
         "quality": tables.quality(inputs),
-        "refusals": tables.refusals(inputs),
+        "refusals": refusal_tables.by_reason(inputs),
+        "largest_refusals": refusal_tables.largest(inputs),
         "data_table": tables.data(inputs),
         "fits": tables.fits(inputs),
         "alignment": tables.alignment(inputs),

@@ -11,7 +11,6 @@ import pandas as pd
 
 from ..core.calendar import PER_YEAR, sessions
 from ..core.notes import Said
-from ..core.result import REASON_WORDS
 from .cells import Cell, Row, Table, Tone, cell, count, day, plain_heads, span
 from .inputs import ReportInput
 from .summary import benchmark_figures, in_window, is_hold
@@ -21,6 +20,8 @@ PERFORMANCE = (
     "total_return",
     "excess_return",
     "costs",
+    "dividends",
+    "dividend_tax",
     "cagr",
     "volatility",
     "sharpe",
@@ -29,6 +30,8 @@ PERFORMANCE = (
     "calmar",
     "beta",
     "exposure",
+    "idle_cash",
+    "last_cash",
     "turnover",
     "round_trips",
     "win_rate",
@@ -37,6 +40,7 @@ PERFORMANCE = (
     "refused",
     "final_equity",
 )
+_IF_ANY = ("dividends", "dividend_tax")
 QUALITY = (
     "n",
     "accuracy",
@@ -55,7 +59,7 @@ QUALITY = (
 
 def strategies(inputs: ReportInput) -> Table:
     """Strategies by return, best first, the benchmark among them."""
-    shown = [c for c in PERFORMANCE if c in inputs.performance.columns]
+    shown = _columns(inputs.performance)
     figures = benchmark_figures(in_window(inputs), PER_YEAR[inputs.bars.calendar])
     rows: list[tuple[float, Row]] = []
     for result in inputs.results:
@@ -76,6 +80,12 @@ def strategies(inputs: ReportInput) -> Table:
     rows.sort(key=lambda pair: (math.isnan(pair[0]), -pair[0]))
     heads = (COLUMNS["name"], *(COLUMNS[c] for c in shown))
     return Table(heads, tuple(row for _, row in rows))
+
+
+def _columns(performance: pd.DataFrame) -> list[str]:
+    """What there is to show; dividends and their tax only where somebody had any."""
+    paid = [c for c in _IF_ANY if c in performance.columns and performance[c].fillna(0.0).any()]
+    return [c for c in PERFORMANCE if c in performance.columns and (c in paid or c not in _IF_ANY)]
 
 
 def _return_tone(column: str, value: object) -> Tone:
@@ -118,25 +128,6 @@ def _judged(column: str, values: pd.Series) -> Cell:
     if column in ("p_value", "ic_p_value") and value >= 0.05:
         return cell(column, value, "soft")
     return cell(column, value)
-
-
-def refusals(inputs: ReportInput) -> Table | None:
-    """Orders not filled by strategy and reason, or None where all were filled."""
-    counts = {
-        result.name: result.refused["reason"].value_counts()
-        for result in inputs.results
-        if len(result.refused)
-    }
-    if not counts:
-        return None
-    reasons = [r for r in REASON_WORDS if any(r in c.index for c in counts.values())]
-    rows = []
-    for name, found in counts.items():
-        cells = [count(int(found.get(reason, 0))) for reason in reasons]
-        rows.append(Row((Cell(name, name), *cells, count(int(found.sum())))))
-    empty = Said("", "")
-    heads = [COLUMNS["name"], *((REASON_WORDS[r], empty) for r in reasons)]
-    return Table((*heads, (both("all_reasons"), empty)), tuple(rows))
 
 
 def data(inputs: ReportInput) -> Table:

@@ -83,11 +83,13 @@ WORDS: dict[str, Said] = {
     # sections
     "strategies": Said("Strategies by return", "策略收益排名"),
     "strategies_note": Said(
-        "Over {first} to {last}, after costs, orders filled at the next open. Annualised with "
+        "Over {first} to {last}, after costs, orders filled at {filled}. Annualised with "
         "{per_year} sessions a year, risk-free rate 0; CAGR counts calendar years.",
-        "区间 {first} 至 {last}，已扣费用，委托于下一交易日开盘成交。按每年 {per_year} 个交易日年化，"
+        "区间 {first} 至 {last}，已扣费用，委托于{filled}成交。按每年 {per_year} 个交易日年化，"
         "无风险利率为 0；年化收益按日历年计算。",
     ),
+    "filled_open": Said("the next open", "下一交易日开盘"),
+    "filled_close": Said("the next close", "下一交易日收盘"),
     "unlike": Said(
         "These results do not stand on the same conditions (data, window, costs, rules): "
         "do not rank them against each other.",
@@ -128,10 +130,22 @@ WORDS: dict[str, Said] = {
     "no_forecasts": Said("No model was asked for forecasts.", "没有要求任何模型作预测。"),
     "refused": Said("Orders not, or not wholly, filled", "未（全部）成交的委托"),
     "refused_note": Said(
-        "By reason. An order that was cut short counts here, and not among the refused above.",
-        "按原因统计。部分成交的委托计入此处，但不计入上表的被拒数。",
+        "By reason. An order that was cut short counts here, and not among the refused above. "
+        "The cost is what the unfilled part would have earned, before fees, until the next order or "
+        "decision about the symbol was due; in green, the refusal saved money.",
+        "按原因统计。部分成交的委托计入此处，但不计入上表的被拒数。代价指未成交部分在该标的下一笔委托或决定之前"
+        "本可赚得的金额（未计费用）；绿色表示被拒反而省了钱。",
     ),
-    "all_reasons": Said("Together", "合计"),
+    "largest": Said("The refusals that mattered most", "影响最大的未成交委托"),
+    "largest_note": Said(
+        "By what they cost or saved, ten at most. An order sent again day after day for the same "
+        "reason is one row.",
+        "按代价或节省的金额排列，最多十行。因同一原因逐日重发的委托合为一行。",
+    ),
+    "side_buy": Said("buy", "买入"),
+    "side_sell": Said("sell", "卖出"),
+    "saved": Said("saved", "省下"),
+    "all_reasons": Said("together", "合计"),
     "all_filled": Said("Every order was filled.", "全部委托均已成交。"),
     "data": Said("Data", "数据"),
     "data_raw": Said("Raw prices with an adjustment factor.", "原始价格，附复权因子。"),
@@ -243,6 +257,16 @@ COLUMNS: dict[str, tuple[Said, Said]] = {
             "资金（或交易日）处于持仓的比例。",
         ),
     ),
+    "idle_cash": (
+        Said("Idle cash", "平均现金"),
+        Said(
+            "Share of the equity that was cash, mean over the closes.", "现金占净值的比例，各收盘平均。"
+        ),
+    ),
+    "last_cash": (
+        Said("Cash at end", "期末现金"),
+        Said("Share of the equity that was cash at the last close.", "最后收盘时现金占净值的比例。"),
+    ),
     "turnover": (
         Said("Turnover / yr", "年换手"),
         Said("Value traded a year, in multiples of the equity.", "每年成交额相当于净值的倍数。"),
@@ -265,9 +289,20 @@ COLUMNS: dict[str, tuple[Said, Said]] = {
         Said("Costs", "费用"),
         Said("Commission, stamp duty and fees paid, in currency.", "佣金、印花税与规费合计。"),
     ),
+    "dividends": (
+        Said("Dividends", "股息"),
+        Said("Dividends received or due, before tax, in currency.", "已收及应收股息，税前。"),
+    ),
+    "dividend_tax": (
+        Said("Dividend tax", "股息税"),
+        Said("Tax on dividends, taken when the shares are sold.", "股息红利税，卖出时扣缴。"),
+    ),
     "final_equity": (
         Said("Final equity", "期末净值"),
-        Said("Cash and holdings at the last close, in currency.", "最后收盘时的现金与持仓。"),
+        Said(
+            "Cash, holdings and dividends due at the last close, in currency.",
+            "最后收盘时的现金、持仓与应收股息。",
+        ),
     ),
     "beta": (
         Said("Beta", "贝塔"),
@@ -377,6 +412,48 @@ COLUMNS: dict[str, tuple[Said, Said]] = {
     "next_session": (
         Said("Next session", "次日"),
         Said("The index against the return of the next session.", "指数与下一交易日收益率的相关。"),
+    ),
+    # refusals
+    "refusal_reason": (
+        Said("Reason", "原因"),
+        Said("What stood in the way.", "未成交的原因。"),
+    ),
+    "refusal_orders": (
+        Said("Orders", "委托数"),
+        Said("Orders not wholly filled.", "未全部成交的委托数。"),
+    ),
+    "refusal_partial": (
+        Said("In part", "部分成交"),
+        Said("Those of them of which a part was filled.", "其中部分成交的委托数。"),
+    ),
+    "refusal_share": (
+        Said("Of all", "占比"),
+        Said("Share of all the strategy's orders.", "占该策略全部委托的比例。"),
+    ),
+    "refusal_symbols": (Said("Symbols", "标的数"), Said("How many different ones.", "涉及的标的数。")),
+    "refusal_symbol": (Said("Symbol", "标的"), Said("", "")),
+    "refusal_side": (Said("Side", "方向"), Said("", "")),
+    "refusal_sent": (Said("Sent", "次数"), Said("", "")),
+    "refusal_first": (Said("First due", "首次"), Said("First session due.", "首次应成交的交易日。")),
+    "refusal_last": (Said("Last due", "末次"), Said("Last session due.", "末次应成交的交易日。")),
+    "refusal_unfilled": (Said("Shares", "股数"), Said("", "")),
+    "refusal_money": (
+        Said("Money", "金额"),
+        Said(
+            "Unfilled shares times the price at which they were due; what is sent again counts again.",
+            "未成交股数乘以应成交时的价格；重发的委托重复计入。",
+        ),
+    ),
+    "refusal_cost": (
+        Said("Cost", "代价"),
+        Said(
+            "What the unfilled part would have earned until the next order or decision; below 0: saved.",
+            "未成交部分在下一笔委托或决定之前本可赚得的金额；小于 0 表示省下。",
+        ),
+    ),
+    "refusal_of_cash": (
+        Said("Of cash", "占本金"),
+        Said("The cost as a share of the initial cash.", "代价占初始资金的比例。"),
     ),
     # data and fits
     "symbol": (Said("Symbol", "标的"), Said("", "")),

@@ -4,10 +4,11 @@ One file of this folder, one public class, no registration: the file's name is t
 """
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from pydantic import PrivateAttr
 
-from ...core import Bars, Settings
+from ...core import Bars, ConfigError, Settings
 
 
 class BarSource(Settings, ABC):
@@ -26,6 +27,9 @@ class BarSource(Settings, ABC):
     2
     """
 
+    live: ClassVar[bool] = True
+    """Whether new sessions appear by themselves; a file ends where it ends."""
+
     _notes: list[str] = PrivateAttr(default_factory=list)
 
     @abstractmethod
@@ -39,6 +43,18 @@ class BarSource(Settings, ABC):
     def symbols(self) -> tuple[str, ...]:
         """Symbols that this source can list, sorted; empty where it cannot."""
         return ()
+
+    def constituents(self, index: str, on: str | None = None) -> tuple[str, ...]:
+        """The symbols of an index that were in it at the close of `on`, sorted; without `on`, today's.
+
+        Today's list used on the past is survivorship: it holds only who stayed.  `ConfigError` where
+        the source has no constituents, `SourceError` where it has none of that index or day.
+        """
+        kind = type(self).__module__.rpartition(".")[2]
+        raise ConfigError(
+            f"the source {kind!r} has no constituents of an index: ask another source, or write the "
+            "symbols in a file"
+        )
 
     def note(self, message: str) -> None:
         """Keep one sentence that a person should see about what was just fetched."""

@@ -20,8 +20,10 @@ def on_calendar(
     table: pd.DataFrame, calendar: str, mode: OnRow, where: str, note: Callable[[str], None]
 ) -> pd.DataFrame:
     """The rows that are sessions; the others are dropped and noted, or left for `Bars` to refuse."""
+    if mode == "error":
+        return table
     off = ~table["session"].isin(sessions(calendar))
-    if mode == "error" or not off.any():
+    if not off.any():
         return table
     note(_counted(table, off, where, f"not a session of {calendar}"))
     return table[~off]

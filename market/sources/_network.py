@@ -1,9 +1,12 @@
 """Manners towards a remote: pauses, retries with growing waits, and errors a person can read."""
 
+import re
+import threading
 import time
 from abc import ABC
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import pandas as pd
 from pydantic import Field, PrivateAttr
@@ -20,6 +23,22 @@ from .. import clock
 from ._base import BarSource
 
 T = TypeVar("T")
+_TRY_AGAIN = "is there a connection, or is the limit of requests reached? Try again later"
+_WATCH = threading.RLock()
+_PAGE = (b"<!doctype html", b"<html", b"<head", b"<script")
+_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+
+
+class NotArrivedError(SourceError):
+    """Nothing usable came over the wire; `brief` says so without the advice to try again."""
+
+    def __init__(self, brief: str) -> None:
+        super().__init__(f"{brief}: {_TRY_AGAIN}")
+        self.brief = brief
+
+
+class _NoDataError(OSError):
+    """A site answered with a page for people, or with nothing, where data was asked for."""
 
 
 class NetworkSource(BarSource, ABC):
@@ -51,19 +70,51 @@ class NetworkSource(BarSource, ABC):
         Errors in `may_pass` (connection, error page, rate limit) are tried again; errors in `is_shape`
         mean that the answer is not what the library expects, and trying again would not help.
         """
+        with self._explained(what, may_pass, is_shape):
+            return self._patiently(request, may_pass)
+
+    def _ask_watched(
+        self,
+        what: str,
+        call: Callable[[], T],
+        timeout: float,
+        is_shape: tuple[type[Exception], ...],
+    ) -> T:
+        """The answer of a library function that sends several requests, and minds none of them.
+
+        Each of its requests is sent as `_ask` would: a pause before it, a time-out, and tries of its
+        own, so that the last one's failure does not cost those before it.
+        """
+
+        def patiently(request: Callable[[], Any]) -> Any:
+            return self._patiently(request, (OSError,))
+
+        with self._explained(what, (OSError,), is_shape), _watched(patiently, timeout):
+            try:
+                return call()
+            except ValueError as error:
+                # A body that is no JSON is an OSError too in requests, but will not pass.
+                raise ValueError(*error.args[:1]) from error
+
+    def _patiently(self, request: Callable[[], T], may_pass: tuple[type[Exception], ...]) -> T:
         tries = Retrying(
             stop=stop_after_attempt(self.attempts),
             wait=wait_exponential(multiplier=self.first_wait, max=60) + wait_random(0, self.first_wait),
             retry=retry_if_exception_type(may_pass),
             reraise=True,
         )
+        answer: T = tries(self._politely, request)
+        return answer
+
+    @contextmanager
+    def _explained(
+        self, what: str, may_pass: tuple[type[Exception], ...], is_shape: tuple[type[Exception], ...]
+    ) -> Iterator[None]:
         try:
-            answer: T = tries(self._politely, request)
-            return answer
+            yield
         except may_pass as error:
-            raise SourceError(
-                f"{what} did not arrive after {self.attempts} tries ({_said(error)}): "
-                "is there a connection, or is the limit of requests reached? Try again later"
+            raise NotArrivedError(
+                f"{what} did not arrive after {self.attempts} tries ({_said(error)})"
             ) from error
         except is_shape as error:
             raise SourceError(
@@ -88,11 +139,55 @@ class NetworkSource(BarSource, ABC):
         return over
 
 
+@contextmanager
+def _watched(patiently: Callable[[Callable[[], Any]], Any], timeout: float) -> Iterator[None]:
+    """Whatever the `requests` library sends inside is sent by `patiently`, and must bring data.
+
+    A library that leaves time-outs and status codes alone waits for ever on a silent connection, and
+    reads the page of a firewall as if it were prices.  One call at a time in the whole process: the
+    watch replaces a method of the library, and puts it back.
+    """
+    from requests import Session
+
+    with _WATCH:
+        send = Session.request
+
+        def request(session: Session, *args: Any, **kwargs: Any) -> Any:
+            def once() -> Any:
+                answer = send(session, *args, **{**kwargs, "timeout": timeout})
+                _refuse_no_data(answer)
+                return answer
+
+            return patiently(once)
+
+        Session.request = request  # type: ignore[assignment, method-assign]
+        try:
+            yield
+        finally:
+            Session.request = send  # type: ignore[method-assign]
+
+
+def _refuse_no_data(answer: Any) -> None:
+    if answer.status_code == 404:
+        raise LookupError("404: the site has nothing there")  # asking again would not change that
+    answer.raise_for_status()
+    start = answer.content[:512].lstrip().lower()
+    if not start:
+        raise _NoDataError("an empty answer")
+    if start.startswith(_PAGE):
+        title = _TITLE.search(answer.text)
+        named = f", entitled {' '.join(title[1].split())!r}," if title else ""
+        raise _NoDataError(f"a page{named} instead of data")
+
+
 def _said(error: Exception) -> str:
     text = " ".join(str(error).split())
-    for tail in (" with url: ", ". See http"):  # a query of 200 letters, a page about curl
+    for tail in (" with url: ", " for url: ", ". See http"):  # a query of 200 letters, a page about curl
         text = text.partition(tail)[0]
-    return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__
+    name = type(error).__name__
+    if isinstance(error, _NoDataError):
+        return text[:200]
+    return f"{name}: {text[:200]}" if text else name
 
 
 def compact(date: str | None, otherwise: str) -> str:

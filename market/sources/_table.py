@@ -1,36 +1,37 @@
 """Bars from files that somebody else wrote: the mapping that `csv` and `parquet` share.
 
 A mapping states what cannot be guessed (units, adjustment, codes, flags); nothing is guessed from the
-values, and nothing is dropped unless told to and counted.
+values, and nothing is dropped unless told to and counted.  Where raw prices have no factor of their own,
+it follows from the corporate actions, or from the exchange's reference price:
+
+    factor(t) / factor(t-1) = close(t-1) / pre_close(t)
 """
 
-import re
-import string
 from abc import abstractmethod
+from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, field_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
-from ...core import Bars, ConfigError, DataError, Settings
+from ...core import Actions, Bars, ConfigError, DataError, Listing, Settings
 from ...core.bars import PRICES, Adjustment
 from ...core.calendar import ZONES, calendar_of
 from ...core.errors import near_names
 from ...core.places import expand
-from ..instruments import exchange_of
 from ._base import BarSource
+from ._beside import actions_of, listings_of, one_symbols_actions, one_symbols_listing
 from ._clean import OnRow, on_calendar, possible
+from ._fields import Grouped, dates, numbers, read_csv, read_parquet
+from ._file_names import check_pattern, file_of, one_for_all, symbols_in
 
-FIELDS = (*PRICES, "volume", "amount", "factor", "adjusted_close", "session", "symbol")
+_NUMBERS = (*PRICES, "volume", "amount", "factor", "adjusted_close", "pre_close")
+FIELDS = (*_NUMBERS, "session", "symbol")
 _REQUIRED = ("session", *PRICES, "volume")
-_PLACES = {
-    "symbol": r".+",
-    "code": r"[^.\\/]+",
-    "exchange": "sh|sz|bj|two|tw",
-    "EXCHANGE": "SH|SZ|BJ|TWO|TW",
-}
-_ZONED = re.compile(r"\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?\s*(?:Z|[+-]\d{2}:?\d{2})$")
+_HALF_A_TICK = 0.0005  # of a fund, the finest tick
+_PRINTED = 1e-5  # relative: an index is printed with 2 decimals or with 4
 
 
 class Flag(Settings):
@@ -57,15 +58,24 @@ class TableSource(BarSource):
         the same code needs its entry in `files`.
     columns
         Our name = theirs.  Ours: open, high, low, close, volume, amount, factor, adjusted_close,
-        session, symbol.  Unnamed ones are looked up under our own name in any case (`date` too).
-        One of theirs may serve several of ours (a series of closes only: open = "close", ...).
+        pre_close (the exchange's reference price of the session), session, symbol.  Unnamed ones
+        are looked up under our own name in any case (`date` too).  One of theirs may serve several of
+        ours (a series of closes only: open = "close", ...).
     date_format
         As in `strptime`; empty reads ISO dates, with or without clock and zone.
     volume_unit, amount_unit
         Shares in one unit of volume (100 for lots), currency in one unit of amount (1000 for thousands).
     adjustment
         "raw": as traded, with `factor` or `adjusted_close` (factor = adjusted close / close, 1 in the
-        first row) where there is one.  "adjusted": only adjusted prices.  Has no default: say it.
+        first row) where there is one; else the factor follows from `actions`, else from `pre_close`,
+        where one that equals the close before is no action.  "adjusted": only adjusted prices.  Has
+        no default: say it.
+    actions
+        CSV or Parquet file in the folder (or any path) with the corporate actions of all its symbols:
+        symbol, session (the ex date), and, a share, cash, bonus, split, rights, rights_price, and
+        pay_session.  A symbol without a row has had none; without a file nothing is known.
+    listings
+        CSV or Parquet file likewise: symbol, listed, delisted, name; empty where not known.
     suspended, st
         Columns with flags, e.g. `{column = "tradestatus", value = 0}`.
     default_volume
@@ -91,6 +101,11 @@ class TableSource(BarSource):
     calendar: str = ""
     off_calendar: OnRow = "error"
     on_bad: OnRow = "error"
+    actions: str = ""
+    listings: str = ""
+
+    live: ClassVar[bool] = False
+    _read_once: dict[str, tuple[Path, int, Grouped]] = PrivateAttr(default_factory=dict)
 
     @field_validator("columns")
     @classmethod
@@ -103,10 +118,7 @@ class TableSource(BarSource):
     @field_validator("pattern")
     @classmethod
     def _known_places(cls, pattern: str) -> str:
-        for _, name, _, _ in string.Formatter().parse(pattern):
-            if name is not None and name not in _PLACES:
-                raise ValueError(f"unknown placeholder {name!r}: {near_names(name, _PLACES)}")
-        return pattern
+        return check_pattern(pattern)
 
     @field_validator("calendar")
     @classmethod
@@ -115,41 +127,48 @@ class TableSource(BarSource):
             raise ValueError(f"unknown calendar {calendar!r}: {near_names(calendar, ZONES)}")
         return calendar
 
+    @model_validator(mode="after")
+    def _actions_need_raw_prices(self) -> Self:
+        if self.actions and self.adjustment == "adjusted":
+            raise ValueError("adjusted prices already hold the corporate actions: leave 'actions' out")
+        return self
+
     @abstractmethod
     def _read(self, path: Path) -> pd.DataFrame:
         """The whole file, its columns as they stand in it."""
 
+    def _read_text(self, path: Path) -> pd.DataFrame:
+        return read_csv(path)
+
     def fetch(self, symbol: str, start: str | None = None, end: str | None = None) -> Bars:
         """Bars of one symbol's file; `DataError` names the file and what it lacks."""
-        path = self._path(symbol)
-        raw = self._read(path)
+        path = file_of(self._folder(), self.pattern, symbol, self.files.get(symbol))
         calendar = self.calendar or calendar_of(symbol)
-        table = self._map(raw, path, symbol, calendar)
+        table = self._map(self._rows(path, symbol), path, symbol, calendar)
         table = on_calendar(table, calendar, self.off_calendar, path.name, self.note)
         table = possible(table, self.on_bad, path.name, self.note)
         if table.empty:
             raise DataError(f"{path.name} has no rows left for {symbol}: {'; '.join(self.take_notes())}")
-        if "adjusted_close" in table.columns:
-            factor = table.pop("adjusted_close") / table["close"]
-            table["factor"] = factor / factor.iloc[0]
-        bars = Bars.from_frame(table, adjustment=self.adjustment, calendar=calendar)
+        table = table.sort_values("session", kind="stable", ignore_index=True)
+        actions, listings = self._actions(symbol), self._listing(symbol)
+        bars = Bars.from_frame(
+            table.assign(factor=self._factor(table, symbol, actions)),
+            adjustment=self.adjustment,
+            calendar=calendar,
+            actions=actions,
+            listings=listings,
+        )
         return bars.between(start, end)
 
     def symbols(self) -> tuple[str, ...]:
-        """Symbols of the files that are there."""
+        """Symbols of the files that are there; of a single file, those of its column of codes."""
         folder = self._folder()
-        pieces = [
-            re.escape(text) + (f"(?P<{name}>{_PLACES[name]})" if name else "")
-            for text, name, _, _ in string.Formatter().parse(self.pattern)
-        ]
-        shape = re.compile("".join(pieces))
-        named = set(self.files.values())
-        found = {s for s, name in self.files.items() if (folder / name).is_file()}
-        for path in folder.iterdir():
-            match = shape.fullmatch(path.name)
-            if match is not None and path.name not in named:
-                found.add(_symbol_of(match.groupdict()))
-        return tuple(sorted(found - {""}))
+        if one_for_all(self.pattern) and "symbol" in self.columns:
+            path = folder / self.pattern
+            return tuple(sorted(self._grouped(path, self.columns["symbol"]).symbols))
+        other = {*self.files.values(), self.actions, self.listings}
+        named = {s for s, name in self.files.items() if (folder / name).is_file()}
+        return tuple(sorted(named | symbols_in(folder, self.pattern, other)))
 
     def _folder(self) -> Path:
         folder = expand(self.folder)
@@ -159,43 +178,87 @@ class TableSource(BarSource):
             )
         return folder
 
-    def _path(self, symbol: str) -> Path:
-        folder = self._folder()
-        name = self.files.get(symbol)
-        if name is None:
-            name = self._file_name(symbol)
-        if not (folder / name).is_file():
-            there = [p.name for p in folder.iterdir() if p.is_file()]
-            raise DataError(f"no file {name!r} for {symbol} in {folder}: {near_names(name, there)}")
-        return folder / name
+    def _rows(self, path: Path, symbol: str) -> pd.DataFrame:
+        """The file's rows of one symbol, in the file's own columns."""
+        column = self.columns.get("symbol")
+        if column is None:
+            raw = self._read(path)
+        else:
+            grouped = self._grouped(path, column)
+            raw = grouped.rows(symbol, any_code=True)
+            if raw.empty:
+                raise DataError(
+                    f"{path.name} has no rows for {symbol} in {column!r}: {grouped.near(symbol)}"
+                )
+        if raw.empty:
+            raise DataError(f"{path.name} has no rows")
+        return raw
 
-    def _file_name(self, symbol: str) -> str:
-        suffixed = calendar_of(symbol) != "XNYS"
-        code = symbol.rpartition(".")[0] if suffixed else symbol
-        exchange = symbol.rpartition(".")[2] if suffixed else ""
-        name = self.pattern.format(
-            symbol=symbol, code=code, exchange=exchange.lower(), EXCHANGE=exchange.upper()
-        )
-        tells = any(f"{{{place}}}" in self.pattern for place in ("symbol", "exchange", "EXCHANGE"))
-        if not tells and "{code}" in self.pattern and exchange_of(code) not in ("", exchange.upper()):
-            raise DataError(
-                f"{name!r} would be {code}.{exchange_of(code)}, not {symbol}: "
-                f"name the file of {symbol} under 'files'"
-            )
-        return name
+    def _grouped(self, path: Path, column: str) -> Grouped:
+        """A file by its column of codes; the last one read is kept, as it may hold every symbol."""
+
+        def read() -> Grouped:
+            raw = self._read(path)
+            if column not in raw.columns:
+                raise DataError(_lacks(path, column, "symbol", raw))
+            return Grouped(raw, column)
+
+        return self._once(path, "bars", read)
+
+    def _once(self, path: Path, what: str, read: Callable[[], Grouped]) -> Grouped:
+        """What was read from a file, until the file changes."""
+        changed = path.stat().st_mtime_ns
+        kept = self._read_once.get(what)
+        if kept is None or kept[:2] != (path, changed):
+            kept = (path, changed, read())
+            self._read_once[what] = kept
+        return kept[2]
+
+    def _beside(self, name: str, what: str, check: Callable[[pd.DataFrame, str], Grouped]) -> Grouped:
+        path = self._folder() / expand(name)
+        if not path.is_file():
+            raise ConfigError(f"no file {str(path)!r}: set {what!r} to a file of the folder", key=what)
+        reader = read_parquet if path.suffix == ".parquet" else self._read_text
+        return self._once(path, what, lambda: check(reader(path), path.name))
+
+    def _actions(self, symbol: str) -> Actions:
+        if not self.actions:
+            return Actions.none()
+        return one_symbols_actions(self._beside(self.actions, "actions", actions_of), symbol)
+
+    def _listing(self, symbol: str) -> dict[str, Listing]:
+        if not self.listings:
+            return {}
+        all_of_them = self._beside(self.listings, "listings", listings_of)
+        return one_symbols_listing(all_of_them, symbol, self.listings)
+
+    def _factor(self, table: pd.DataFrame, symbol: str, actions: Actions) -> pd.Series | float:
+        """The back-adjustment factor, from the first of what is there."""
+        close, sound = table["close"], np.isfinite(table["close"]) & (table["close"] > 0)
+        if "adjusted_close" in table.columns:
+            factor = table["adjusted_close"] / close
+            return factor / factor.iloc[0]
+        if "factor" in table.columns:
+            return table["factor"]
+        if self.adjustment == "adjusted" or not sound.all():  # the latter is refused by `Bars`
+            return 1.0
+        if symbol in actions.known:
+            at = pd.DatetimeIndex(table["session"])
+            return actions.factor(symbol, close.set_axis(at)).set_axis(table.index)
+        if "pre_close" in table.columns:
+            return _from_reference_prices(close, table["pre_close"])
+        return 1.0
 
     def _map(self, raw: pd.DataFrame, path: Path, symbol: str, calendar: str) -> pd.DataFrame:
         """The file's rows of one symbol under our names, in our units."""
         theirs = {name: self._their_name(name, raw, path) for name in FIELDS}
-        if theirs["symbol"]:
-            raw = _rows_of(raw, theirs["symbol"], symbol, path)
-        if raw.empty:
-            raise DataError(f"{path.name} has no rows")
-        table = pd.DataFrame({"symbol": symbol, "session": self._dates(raw, theirs, path, calendar)})
-        for name in (*PRICES, "volume", "amount", "factor", "adjusted_close"):
+        hint = ": set date_format"
+        at = dates(raw[theirs["session"]], self.date_format, ZONES[calendar], path.name, hint)
+        table = pd.DataFrame({"symbol": symbol, "session": at})
+        for name in _NUMBERS:
             column = theirs[name]
             if column:
-                table[name] = _numbers(raw[column], path, column, table["session"])
+                table[name] = numbers(raw[column], path.name, table["session"])
         if not theirs["volume"]:
             table["volume"] = self.default_volume
         table["volume"] = (table["volume"] * self.volume_unit).astype(float)
@@ -214,10 +277,7 @@ class TableSource(BarSource):
         named = self.columns.get(ours)
         if named is not None:
             if named not in raw.columns:
-                raise DataError(
-                    f"{path.name} lacks the column {named!r} (for {ours}); "
-                    f"it has {', '.join(map(str, raw.columns))}"
-                )
+                raise DataError(_lacks(path, named, ours, raw))
             return named
         wanted = ("session", "date") if ours == "session" else (ours,)
         for candidate in wanted:
@@ -234,65 +294,18 @@ class TableSource(BarSource):
             f'name it under columns, as {ours} = "…"{hint}'
         )
 
-    def _dates(
-        self, raw: pd.DataFrame, theirs: dict[str, str], path: Path, calendar: str
-    ) -> pd.DatetimeIndex:
-        column = raw[theirs["session"]]
-        zone = ZONES[calendar]
-        if isinstance(column.dtype, pd.DatetimeTZDtype):
-            return _midnights(pd.DatetimeIndex(column).tz_convert(zone))
-        if pd.api.types.is_datetime64_any_dtype(column):
-            return _midnights(pd.DatetimeIndex(column))
-        text = column.astype(str).str.strip()
-        zoned = bool(text.str.contains(_ZONED).any())
-        parsed = pd.to_datetime(
-            text, format=self.date_format or "ISO8601", errors="coerce", utc=zoned or None
-        )
-        if parsed.isna().any():
-            at = int(np.flatnonzero(parsed.isna())[0])
-            raise DataError(
-                f"{path.name}, row {at + 1}: {text.iloc[at]!r} in {theirs['session']!r} is not a date "
-                f"of the form {self.date_format or 'YYYY-MM-DD'}: set date_format"
-            )
-        found = pd.DatetimeIndex(parsed)
-        return _midnights(found.tz_convert(zone) if zoned else found)
+
+def _lacks(path: Path, column: str, ours: str, raw: pd.DataFrame) -> str:
+    there = ", ".join(map(str, raw.columns))
+    return f"{path.name} lacks the column {column!r} (for {ours}); it has {there}"
 
 
-def _symbol_of(parts: dict[str, str]) -> str:
-    if "symbol" in parts:
-        return parts["symbol"]
-    code = parts.get("code", "")
-    exchange = parts.get("exchange") or parts.get("EXCHANGE") or exchange_of(code)
-    return f"{code}.{exchange.upper()}" if exchange else code
-
-
-def _rows_of(raw: pd.DataFrame, column: str, symbol: str, path: Path) -> pd.DataFrame:
-    """Rows whose code column means `symbol`, in any usual spelling of it."""
-    code, _, exchange = symbol.rpartition(".") if calendar_of(symbol) != "XNYS" else (symbol, "", "")
-    spellings = {symbol, code, f"{exchange}{code}", f"{exchange}.{code}", f"{code}{exchange}"}
-    text = raw[column].astype(str).str.strip()
-    mine = text.str.upper().isin({s.upper() for s in spellings})
-    if not mine.any():
-        raise DataError(
-            f"{path.name} has no rows for {symbol} in {column!r}: {near_names(symbol, text.unique())}"
-        )
-    return raw[mine]
-
-
-def _numbers(column: pd.Series, path: Path, name: str, at: pd.Series) -> np.ndarray:
-    """Floats; an empty field is NaN, anything else that is no number is refused."""
-    if pd.api.types.is_numeric_dtype(column):
-        return np.asarray(column.to_numpy(dtype=float))
-    text = column.astype("string").str.strip()
-    empty = text.isna() | text.isin(["", "nan", "NaN", "None", "null"])
-    numbers = pd.to_numeric(text.mask(empty), errors="coerce").astype("Float64")
-    wrong = (numbers.isna() & ~empty).to_numpy()
-    if wrong.any():
-        row = int(np.flatnonzero(wrong)[0])
-        raise DataError(
-            f"{path.name}, {at.iloc[row]:%Y-%m-%d}: {text.iloc[row]!r} in {name!r} is not a number"
-        )
-    return np.asarray(numbers.to_numpy(dtype=float, na_value=np.nan))
+def _from_reference_prices(close: pd.Series, reference: pd.Series) -> pd.Series:
+    """A reference price that is not the close before tells of an action; an unknown one of none."""
+    before = close.shift(1)
+    same = (reference - before).abs() <= np.maximum(_HALF_A_TICK, _PRINTED * before) + 1e-9
+    step = (before / reference).where(~same & before.notna() & reference.notna(), 1.0)
+    return step.cumprod()
 
 
 def _flagged(raw: pd.DataFrame, flag: Flag, path: Path) -> np.ndarray:
@@ -302,7 +315,3 @@ def _flagged(raw: pd.DataFrame, flag: Flag, path: Path) -> np.ndarray:
             f"it has {', '.join(map(str, raw.columns))}"
         )
     return np.asarray(raw[flag.column].astype(str).str.strip() == flag.value)
-
-
-def _midnights(at: pd.DatetimeIndex) -> pd.DatetimeIndex:
-    return at.tz_localize(None).normalize().as_unit("ns")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ...core import DataError
+from ._fields import read_csv
 from ._table import TableSource
 
 
@@ -29,17 +29,7 @@ class Csv(TableSource):
     encoding: str = "utf-8-sig"
 
     def _read(self, path: Path) -> pd.DataFrame:
-        try:
-            return pd.read_csv(
-                path, sep=self.delimiter, encoding=self.encoding, dtype=str, keep_default_na=False
-            )
-        except UnicodeDecodeError:
-            raise DataError(
-                f"{path.name} is not {self.encoding}: set encoding, e.g. 'gb18030'"
-            ) from None
-        except LookupError:
-            raise DataError(f"unknown encoding {self.encoding!r}: try 'utf-8' or 'gb18030'") from None
-        except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-            raise DataError(
-                f"{path.name} is not a table delimited by {self.delimiter!r}: {error}"
-            ) from None
+        return self._read_text(path)
+
+    def _read_text(self, path: Path) -> pd.DataFrame:
+        return read_csv(path, self.delimiter, self.encoding)

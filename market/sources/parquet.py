@@ -3,10 +3,8 @@
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from ...core import DataError
+from ._fields import read_parquet
 from ._table import TableSource
 
 
@@ -22,8 +20,4 @@ class Parquet(TableSource):
     pattern: str = "{symbol}.parquet"
 
     def _read(self, path: Path) -> pd.DataFrame:
-        try:
-            table: pd.DataFrame = pq.read_table(path).to_pandas(ignore_metadata=True)
-        except pa.ArrowException as error:
-            raise DataError(f"{path.name} is not a Parquet file: {error}") from None
-        return table
+        return read_parquet(path)

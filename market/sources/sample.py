@@ -5,6 +5,7 @@ licences allow it; `sample/PROVENANCE.md` says from where, under which licence a
 """
 
 from pathlib import Path
+from typing import ClassVar
 
 from ...core import Bars, DataError
 from ...core.errors import near_names
@@ -22,6 +23,8 @@ class Sample(BarSource):
     >>> len(Sample().fetch("000300.SH", "2024-01-01", "2024-12-31"))
     242
     """
+
+    live: ClassVar[bool] = False
 
     def fetch(self, symbol: str, start: str | None = None, end: str | None = None) -> Bars:
         """Bars of one sample symbol; `DataError` for any other."""

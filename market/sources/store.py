@@ -1,5 +1,7 @@
 """Bars that `qushi data fetch` or `import` has stored: offline, and the same tomorrow."""
 
+from typing import ClassVar
+
 from ...core import Bars
 from ...core.places import expand, store_folder
 from ..store import BarStore
@@ -14,6 +16,8 @@ class StoredBars(BarSource):
     root
         The store's folder of bars; left out, where `qushi data` keeps them.
     """
+
+    live: ClassVar[bool] = False
 
     name: str
     root: str = ""

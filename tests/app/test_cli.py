@@ -98,6 +98,15 @@ def test_report_is_drawn_again_in_the_other_language(finished):
     assert 'data-lang="zh"' in after
 
 
+def test_run_stores_the_refusals_that_its_summary_counts(finished):
+    _, summary = finished
+    stored = pd.read_parquet(Path(summary["report"]).parent / "refusals.parquet")
+    orders = pd.read_parquet(Path(summary["report"]).parent / "orders.parquet")
+    short = orders[orders["status"] != "filled"]
+    assert stored[["strategy", "order"]].values.tolist() == short[["strategy", "order"]].values.tolist()
+    assert sum(row["orders"] for row in summary["refusals"]) == len(short)
+
+
 def test_backtest_trades_on_the_forecasts_of_a_run(finished):
     folder, summary = finished
     done = run("backtest", "tiny.toml", "--forecasts", "tiny", "--json", cwd=folder)

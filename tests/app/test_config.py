@@ -1,3 +1,5 @@
+import tomllib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -135,3 +137,10 @@ def test_bare_code_in_a_file_is_told_with_the_file(tmp_path):
     (tmp_path / "x.toml").write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError, match=r"x\.toml: the symbol '000300' names no exchange"):
         read_experiment(tmp_path / "x.toml")
+
+
+def test_config_all_symbols_are_those_that_the_source_lists():
+    for bars in ({"kind": "sample"}, {"kind": "sample", "symbols": "all"}):
+        found = parse_experiment({"name": "x", "bars": bars})
+        assert found.symbols == ("000300.SH", "AAPL", "GOOG", "IBM", "MSFT")
+        assert parse_experiment(tomllib.loads(found.to_toml())).symbols == found.symbols

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from qushi.backtests import Broker, backtest
-from qushi.core import BacktestResult
+from qushi.core import Actions, BacktestResult, Bars, Listing
 from qushi.market import MarketRules
 
 Make = Callable[..., Any]
@@ -22,11 +23,11 @@ def _day(result: BacktestResult, session: Any) -> int:
 
 
 def test_weights_decided_at_a_close_fill_at_the_next_open(make_bars: Make, make_weights: Make) -> None:
-    bars = make_bars(S600000={"open": [10, 11, 12], "close": [10, 11, 12]})
+    bars = make_bars(S600000={"open": [10, 10.5, 11], "close": [10, 10.5, 11]})
     result = backtest(bars, make_weights(bars, S600000=[0.5, _, _]))
     fill = result.fills.iloc[0]
     assert _day(result, fill["session"]) == 1
-    assert fill["price"] == 11
+    assert fill["price"] == 10.5
     assert fill["quantity"] == 50_000  # half of a million at the close of 10, not at the open of 11
 
 
@@ -40,12 +41,45 @@ def test_weight_of_nan_holds_and_weight_of_zero_sells_everything(
 
 
 def test_all_in_before_a_gap_up_buys_what_the_cash_covers(make_bars: Make, make_weights: Make) -> None:
-    bars = make_bars(S600000={"open": [10, 11, 11, 11], "close": [10, 11, 11, 11]})
+    bars = make_bars(S600000={"open": [10, 10.5, 10.5, 10.5], "close": [10, 10.5, 10.5, 10.5]})
     result = backtest(bars, make_weights(bars, S600000=[1.0, _, _, _]))
-    assert _rows(result, "quantity", "status", "reason") == [(100_000, "partial", "cash")]
+    assert _rows(result, "quantity", "status", "reason") == [(99_900, "partial", "cash")]
     quantity, cash = result.fills["quantity"].iloc[0], result.equity["cash"].iloc[-1]
-    assert quantity * 11 <= 1_000_000
-    assert 0 <= cash < 100 * 11  # not even one lot more
+    assert quantity * 10.5 <= 1_000_000
+    assert 0 <= cash < 100 * 10.5  # not even one lot more
+
+
+@pytest.mark.parametrize("slippage", [0.0, 20.0])
+def test_all_in_at_unchanged_prices_is_filled_because_its_costs_were_kept_back(
+    make_bars: Make, make_weights: Make, slippage: float
+) -> None:
+    bars = make_bars(
+        S600000={"high": 11.0, "close": [10.0] * 3}, S600001={"high": 8.0, "close": [7.0] * 3}
+    )
+    weights = make_weights(bars, S600000=[0.5, _, _], S600001=[0.5, _, _])
+    result = backtest(bars, weights, broker=Broker(slippage=slippage))
+    assert result.refused.empty
+    assert 0 <= result.equity["cash"].iloc[-1] < 1_000  # less than one lot more
+
+
+def test_sale_that_owes_dividend_tax_leaves_less_for_the_purchase_it_pays_for(
+    make_bars: Make, make_weights: Make
+) -> None:
+    bars = make_bars(S600000={"close": [10.0, 10, 9, 9, 9]}, S600001={"close": [10.0] * 5})
+    paid = pd.DataFrame({"symbol": ["600000.SH"], "session": bars.sessions[2:3], "cash": [1.0]})
+    bars = Bars.from_frame(bars.frame, actions=Actions.from_frame(paid))
+    weights = make_weights(bars, S600000=[1.0, _, 0.0, _, _], S600001=[_, _, 1.0, _, _])
+    result = backtest(bars, weights)
+    assert result.actions["kind"].tolist() == ["dividend", "tax"]
+    assert result.refused.empty
+
+
+def test_weights_become_the_nearer_lot_where_the_money_is_there(
+    make_bars: Make, make_weights: Make
+) -> None:
+    bars = make_bars(S600519={"close": [1_700.0] * 3})
+    result = backtest(bars, make_weights(bars, S600519=[0.1, _, _]))  # 58.8 shares
+    assert _rows(result, "quantity", "status") == [(100, "filled")]
 
 
 def test_order_on_suspended_sessions_is_sent_again_until_it_fills(
@@ -100,9 +134,9 @@ def test_weight_below_one_lot_is_recorded_as_refused_and_not_sent_again(
     make_bars: Make, make_weights: Make
 ) -> None:
     bars = make_bars(S600519={"close": [1_700.0] * 4})
-    result = backtest(bars, make_weights(bars, S600519=[0.1, _, _, _]))
+    result = backtest(bars, make_weights(bars, S600519=[0.05, _, _, _]))
     assert _rows(result, "status", "reason") == [("refused", "lot")]
-    assert result.orders["quantity"].iloc[0] == pytest.approx(100_000 / 1_700)
+    assert result.orders["quantity"].iloc[0] == pytest.approx(50_000 / 1_700)
 
 
 def test_rebalancing_below_one_lot_sends_no_order(make_bars: Make, make_weights: Make) -> None:
@@ -130,24 +164,78 @@ def test_late_listing_does_not_delay_the_others_and_is_bought_after_its_first_cl
 def test_session_without_a_row_values_the_holding_at_the_last_close(
     make_bars: Make, make_weights: Make
 ) -> None:
-    bars = make_bars(S600000={"close": [5.0] * 4}, S600001={"close": [10.0, 12.0, _, 15.0]})
+    bars = make_bars(S600000={"close": [5.0] * 4}, S600001={"close": [10.0, 10.5, _, 11.0]})
     result = backtest(bars, make_weights(bars, S600000=[_] * 4, S600001=[0.5, _, _, _]))
-    assert result.positions["close"].tolist() == [12.0, 12.0, 15.0]
-
-
-class Banded(MarketRules):
-    """A band of 10 % around the close before, as the next issue's rules will know it."""
-
-    def price_band(self, symbol: str, session: Any, reference: float) -> tuple[float, float] | None:
-        return reference * 0.9, reference * 1.1
+    assert result.positions["close"].tolist() == [10.5, 10.5, 11.0]
 
 
 def test_orders_at_the_limit_are_refused_and_sent_again(make_bars: Make, make_weights: Make) -> None:
     bars = make_bars(S600000={"close": [10.0, 11.0, 11.0, 9.9, 9.9, 9.9]})
     weights = make_weights(bars, S600000=[0.5, _, 0.0, _, _, _])
-    result = backtest(bars, weights, rules=Banded(calendar="XSHG"))
+    result = backtest(bars, weights)
     assert result.orders["reason"].tolist() == ["limit_up", "", "limit_down", ""]
     assert result.orders["side"].tolist() == ["buy", "buy", "sell", "sell"]
+
+
+def test_order_cut_by_the_volume_is_sent_again_until_the_target_is_reached(
+    make_bars: Make, make_weights: Make
+) -> None:
+    bars = make_bars(S600000={"close": [10.0] * 5, "volume": 100_000.0})
+    result = backtest(bars, make_weights(bars, S600000=[0.6, *[_] * 4]))
+    assert _rows(result, "quantity", "filled", "reason") == [
+        (60_000, 25_000, "volume_cap"),
+        (35_000, 25_000, "volume_cap"),
+        (10_000, 10_000, ""),
+    ]
+
+
+def test_fill_at_the_next_close_sends_what_was_decided_at_the_close_before(
+    make_bars: Make, make_weights: Make
+) -> None:
+    bars = make_bars(S600000={"open": [10, 10.2, 10.4], "close": [10, 10.5, 10.6]})
+    weights = make_weights(bars, S600000=[0.5, _, _])
+    result = backtest(bars, weights, broker=Broker(fill="next_close"))
+    fill = result.fills.iloc[0]
+    assert (_day(result, fill["session"]), fill["price"], fill["quantity"]) == (1, 10.5, 50_000)
+
+
+def _split(bars: Bars, session: int) -> Bars:
+    """The same bars, of which 600000.SH gives one share for every share."""
+    doubled = pd.DataFrame(
+        {"symbol": ["600000.SH"], "session": bars.sessions[session : session + 1], "split": [1.0]}
+    )
+    return Bars.from_frame(bars.frame, actions=Actions.from_frame(doubled))
+
+
+def test_split_between_decision_and_fill_doubles_the_order(make_bars: Make, make_weights: Make) -> None:
+    bars = _split(make_bars(S600000={"close": [10.0, 5.0, 5.0]}), 1)
+    result = backtest(bars, make_weights(bars, S600000=[0.5, _, _]))
+    assert result.fills[["quantity", "price"]].iloc[0].tolist() == [100_000, 5.0]
+    assert result.refused.empty
+
+
+def test_split_while_an_order_waits_doubles_what_is_still_wanted(
+    make_bars: Make, make_weights: Make
+) -> None:
+    bars = make_bars(
+        S600000={"close": [10.0, 10, 10, 5, 5], "volume": [1e6, 100_000, 0, 1e6, 1e6]},
+        S600001={"close": [10.0] * 5},
+    )
+    weights = make_weights(bars, S600000=[0.5, *[_] * 4], S600001=[_] * 5)
+    result = backtest(_split(bars, 3), weights)
+    # 25,000 of 50,000 came before the split and are 50,000 after it; the other half is 50,000 now
+    assert _rows(result, "filled", "reason") == [(25_000, "volume_cap"), (0, "suspended"), (50_000, "")]
+    assert result.positions["quantity"].tolist() == [25_000, 25_000, 100_000, 100_000]
+
+
+def test_order_for_a_symbol_that_left_its_exchange_is_not_sent_again(
+    make_bars: Make, make_weights: Make
+) -> None:
+    bars = make_bars(S600000={"close": [10.0] * 6}, S600001={"close": [10.0, 10, _, _, _, _]})
+    gone = Bars.from_frame(bars.frame, listings={"600001.SH": Listing(delisted=bars.sessions[3])})
+    weights = make_weights(bars, S600000=[_] * 6, S600001=[_, 0.5, *[_] * 4])
+    result = backtest(gone, weights)
+    assert result.orders["reason"].tolist() == ["suspended", "delisted"]
 
 
 class Slow(MarketRules):

@@ -12,12 +12,13 @@ import pandas as pd
 import pytest
 
 from qushi.backtests import Broker, backtest, backtest_class, load_bt_strategy
-from qushi.core import Bars, ConfigError, DataError, Forecasts, Weights
+from qushi.core import Actions, Bars, ConfigError, DataError, Forecasts, Weights
 from qushi.core.calendar import sessions
 from qushi.market import rules_for
 
 Make = Callable[..., Any]
 _ = None
+FREE = rules_for("XSHG", commission_minimum=0, commission=0)
 
 
 class Scripted(bt.Strategy):
@@ -79,34 +80,60 @@ def test_backtest_of_an_unknown_symbol_or_session_is_refused(make_bars: Make) ->
         backtest(bars, Weights(pd.DataFrame({"600000.SH": [0.5] * 3}, index=gap), "x"))
 
 
-def test_adjusted_prices_earn_the_dividend_and_start_at_the_real_price(
+def test_factor_without_actions_counts_as_reinvested_and_the_conditions_say_so(
     make_bars: Make, make_weights: Make
 ) -> None:
     factor = [8.0, 8.0, 8.0, 16.0, 16.0]
     bars = make_bars(S600000={"close": [10.0, 10, 10, 5, 5], "factor": factor})
-    result = backtest(
-        bars,
-        make_weights(bars, S600000=[0.5, *[_] * 4]),
-        rules=rules_for("XSHG", commission_minimum=0, commission=0),
-    )
+    result = backtest(bars, make_weights(bars, S600000=[0.5, *[_] * 4]), rules=FREE)
     assert result.fills["price"].tolist() == [10.0]
+    assert result.actions[["kind", "quantity"]].values.tolist() == [["reinvested", 50_000.0]]
     assert result.equity["equity"].iloc[-1] == pytest.approx(1_000_000 - result.costs)
+    assert result.conditions["reinvested"] == ["600000.SH"]
 
 
-def test_raw_prices_over_a_corporate_action_are_refused(make_bars: Make, make_weights: Make) -> None:
-    bars = make_bars(S600000={"close": [10.0, 10, 5, 5], "factor": [1.0, 1.0, 2.0, 2.0]})
-    weights = make_weights(bars, S600000=[0.5, _, _, _])
-    with pytest.raises(ConfigError, match=r"600000.SH .* 2023-01-05"):
-        backtest(bars, weights, broker=Broker(prices="raw"))
-    assert len(backtest(bars, weights, broker=Broker(prices="raw"), end=bars.sessions[1]).fills)
+def test_known_actions_need_no_factor(make_bars: Make, make_weights: Make) -> None:
+    bars = make_bars(S600000={"close": [10.0, 10, 10, 5, 5]})
+    split = Actions.from_frame(
+        pd.DataFrame({"symbol": "600000.SH", "session": [bars.sessions[3]], "split": 1.0})
+    )
+    known = Bars.from_frame(bars.frame, actions=split)
+    result = backtest(known, make_weights(bars, S600000=[0.5, *[_] * 4]), rules=FREE)
+    assert result.actions[["kind", "quantity"]].values.tolist() == [["shares", 50_000.0]]
+    assert result.conditions["reinvested"] == []
 
 
-def test_raw_prices_of_bars_adjusted_by_their_source_are_refused(make_bars: Make) -> None:
-    bars = make_bars(S600000={"close": [10.0, 10.0]})
-    adjusted = Bars(bars.frame, bars.calendar, "adjusted")
-    weights = Weights(pd.DataFrame({"600000.SH": [0.5]}, index=bars.sessions[:1]), "x")
-    with pytest.raises(ConfigError, match="adjusted by their source"):
-        backtest(adjusted, weights, broker=Broker(prices="raw"))
+def test_symbol_known_to_have_no_actions_is_not_reinvested_whatever_its_factor_does(
+    make_bars: Make, make_weights: Make
+) -> None:
+    bars = make_bars(S600000={"close": [10.0] * 5, "factor": [1.0, 1, 1, 2, 2]})
+    known = Bars.from_frame(bars.frame, actions=Actions.none({"600000.SH"}))
+    result = backtest(known, make_weights(bars, S600000=[0.5, *[_] * 4]), rules=FREE)
+    assert result.actions.empty
+    assert result.conditions["reinvested"] == []
+
+
+def test_bars_adjusted_by_their_source_know_no_lots_and_no_limits_unless_asked(
+    make_bars: Make, make_weights: Make
+) -> None:
+    raw = make_bars(S600000={"close": [10.003, 11.0, 11.0]})
+    bars = Bars(raw.frame, raw.calendar, "adjusted")
+    weights = make_weights(raw, S600000=[0.5, _, _])
+    free = backtest(bars, weights)
+    assert free.fills["quantity"].tolist() == [pytest.approx(500_000 / 10.003)]
+    assert free.conditions["broker"]["limits"] is free.conditions["broker"]["lots"] is False
+    strict = backtest(bars, weights, broker=Broker(limits=True, lots=True))
+    assert strict.orders["reason"].tolist() == ["limit_up", ""]  # 11.0 is within 0.2 % of 11.0033
+    assert strict.fills["quantity"].iloc[0] % 100 == 0
+
+
+def test_window_that_opens_on_a_limit_up_session_knows_its_limit(
+    make_bars: Make, make_weights: Make
+) -> None:
+    bars = make_bars(S600000={"close": [10.0, 10.0, 11.0, 12.1, 12.1]})
+    weights = Weights(pd.DataFrame({"600000.SH": [0.5]}, index=bars.sessions[2:3]), "x")
+    result = backtest(bars, weights)
+    assert result.orders["reason"].tolist() == ["limit_up", ""]
 
 
 def test_conditions_are_equal_for_equal_inputs_and_differ_with_any_of_them(
@@ -176,12 +203,12 @@ def test_own_strategy_sees_forecasts_and_panic_of_the_session_and_nan_elsewhere(
 
 
 def test_own_strategy_orders_one_lot_by_default_and_fills_at_the_next_open(make_bars: Make) -> None:
-    bars = make_bars(S600000={"open": [10, 11, 12], "close": [10, 11, 12]})
+    bars = make_bars(S600000={"open": [10, 10.5, 11], "close": [10, 10.5, 11]})
     result = _run(bars, {0: lambda s: s.buy(), 1: lambda s: s.close()}, name="mine")
     assert result.name == "mine"
     assert result.fills[["side", "quantity", "price"]].values.tolist() == [
-        ["buy", 100.0, 11.0],
-        ["sell", 100.0, 12.0],
+        ["buy", 100.0, 10.5],
+        ["sell", 100.0, 11.0],
     ]
 
 
@@ -200,12 +227,12 @@ def test_own_strategy_meets_every_rule_with_its_reason(make_bars: Make) -> None:
                 s.sell(exectype=bt.Order.Limit, price=10.4, size=200),
             ),
             3: lambda s: s.buy(
-                exectype=bt.Order.Limit, price=5, size=100, valid=s.data.datetime.date(0)
+                exectype=bt.Order.Limit, price=9.1, size=100, valid=s.data.datetime.date(0)
             ),
-            4: lambda s: order.append(s.buy(exectype=bt.Order.Limit, price=4, size=100)),
+            4: lambda s: order.append(s.buy(exectype=bt.Order.Limit, price=9.2, size=100)),
             5: lambda s: (s.cancel(order[0]), s.buy(size=10_000_000)),
             6: lambda s: s.buy(size=100),
-            7: lambda s: s.buy(exectype=bt.Order.Limit, price=3, size=100),
+            7: lambda s: s.buy(exectype=bt.Order.Limit, price=9.1, size=100),
             8: lambda s: s.buy(size=100),
         },
     )
@@ -249,14 +276,12 @@ def test_own_strategy_limit_order_waits_through_a_suspension_and_fills_at_its_pr
 
 
 def test_own_strategy_bracket_keeps_its_stop_after_a_partial_entry(make_bars: Make) -> None:
-    bars = make_bars(
-        S600000={"open": [10, 11, 11, 8, 8], "close": [10, 11, 11, 8, 8], "low": [10, 11, 11, 8, 8]}
-    )
+    bars = make_bars(S600000={"open": [10, 10.9, 10.9, 9.9, 8.95], "close": [10, 10.9, 10.9, 9.9, 8.95]})
     result = _run(
         bars,
         {
             0: lambda s: s.buy_bracket(
-                size=100_000, exectype=bt.Order.Market, stopprice=9.0, limitprice=20.0
+                size=100_000, exectype=bt.Order.Market, stopprice=10.0, limitprice=20.0
             )
         },
     )

@@ -1,7 +1,9 @@
 """What no backtest may ever break, on random small markets with random weights."""
 
+import math
 from collections import defaultdict
 from collections.abc import Callable
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
 import numpy as np
@@ -11,11 +13,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from qushi.backtests import Broker, backtest
+from qushi.backtests.account import Account
 from qushi.backtests.adapter import WeightsStrategy
-from qushi.backtests.broker import RuledBroker
 from qushi.core import BacktestResult, Bars, DataError, Forecasts, Weights
 from qushi.forecasters import make_labels
-from qushi.market import MarketRules, rules_for
+from qushi.market import MarketRules, price_bands, rules_for
 from qushi.strategies import Signals
 from qushi.strategies.trend_follow import TrendFollow
 
@@ -37,9 +39,11 @@ class SlowRules(MarketRules):
         return 3
 
 
-def _scaled(bars: Bars, column: str) -> pd.DataFrame:
-    factor = bars.wide("factor")
-    return bars.wide(column) * factor / factor.bfill().iloc[0]
+def _worse(price: float, buy: bool, basis_points: float) -> float:
+    """A price made worse and put on the next cent, in decimal arithmetic."""
+    share = Decimal(repr(basis_points)) / 10_000
+    moved = Decimal(repr(float(price))) * (1 + share if buy else 1 - share)
+    return float(moved.quantize(Decimal("0.01"), ROUND_CEILING if buy else ROUND_FLOOR))
 
 
 @given(seed=seeds, broker=brokers)
@@ -48,21 +52,26 @@ def test_fills_are_later_than_decisions_at_the_open_and_only_where_trade_was_pos
     make_market: Market, seed: int, broker: Broker
 ) -> None:
     bars, weights = make_market(seed)
-    result = backtest(bars, weights, broker=broker)
+    rules = rules_for("XSHG")
+    result = backtest(bars, weights, broker=broker, rules=rules)
     decided = result.orders.set_index("order")["decided"]
-    opens, highs, lows = (_scaled(bars, c) for c in ("open", "high", "low"))
-    slip = broker.slippage / 1e4
+    lows, highs = price_bands(bars, rules)
     for fill in result.fills.itertuples():
         assert fill.session > decided[fill.order]
         row = bars.frame.loc[(fill.symbol, fill.session)]
         assert row["volume"] > 0
         assert not row["suspended"]
-        price = opens.loc[fill.session, fill.symbol]
-        if fill.side == "buy":
-            expected = min(price * (1 + slip), highs.loc[fill.session, fill.symbol])
-        else:
-            expected = max(price * (1 - slip), lows.loc[fill.session, fill.symbol])
-        assert fill.price == pytest.approx(expected, rel=1e-12)
+        down, up = (w.fillna(f).loc[fill.session, fill.symbol] for w, f in ((lows, 0), (highs, np.inf)))
+        price, buy = row["open"], fill.side == "buy"
+        assert price < up if buy else price > down
+        if broker.slippage:
+            worse = _worse(price, buy, broker.slippage)
+            price = (
+                max(price, min(worse, row["high"], up))
+                if buy
+                else min(price, max(worse, row["low"], down))
+            )
+        assert fill.price == pytest.approx(price, rel=1e-12)
     assert not result.orders["order"].duplicated().any()
     unfilled = result.orders["filled"] < result.orders["quantity"]
     assert (result.orders.loc[unfilled, "reason"] != "").all()
@@ -80,43 +89,59 @@ def test_shares_settle_before_they_are_sold_lots_are_legal_and_nothing_is_short(
     day = {session: i for i, session in enumerate(result.equity.index)}
     held: dict[str, float] = defaultdict(float)
     bought: dict[str, list[tuple[int, float]]] = defaultdict(list)
-    for fill in result.fills.itertuples():
-        now = day[fill.session]
-        if fill.side == "buy":
-            held[fill.symbol] += fill.quantity
-            bought[fill.symbol].append((now, fill.quantity))
-        else:
-            young = sum(q for at, q in bought[fill.symbol] if at > now - 3)
-            assert fill.quantity <= held[fill.symbol] - young + 1e-6
-            before = held[fill.symbol]
-            held[fill.symbol] -= fill.quantity
-        assert held[fill.symbol] >= -1e-6
-        if lots and fill.side == "buy":
-            star = fill.symbol.startswith("688")
-            assert fill.quantity >= 200 if star else fill.quantity % 100 == 0
-        if lots and fill.side == "sell" and not fill.symbol.startswith("688"):
-            assert fill.quantity % 100 == 0 or fill.quantity == before
+    for event in _events(result):
+        now, before = day[event.session], held[event.symbol]
+        if event.kind == "reinvested":
+            growth = 1 + event.quantity / before
+            bought[event.symbol] = [(at, q * growth) for at, q in bought[event.symbol]]
+        elif event.kind == "buy":
+            bought[event.symbol].append((now, event.quantity))
+        elif event.kind == "sell":
+            young = sum(q for at, q in bought[event.symbol] if at > now - 3)
+            assert -event.quantity <= before - young + 1e-6
+        held[event.symbol] += event.quantity
+        assert held[event.symbol] >= -1e-6
+        if lots:
+            assert held[event.symbol] == round(held[event.symbol])
+        if lots and event.kind == "buy":
+            star = event.symbol.startswith("688")
+            assert event.quantity >= 200 if star else event.quantity % 100 == 0
+        if lots and event.kind == "sell" and not event.symbol.startswith("688"):
+            assert -event.quantity % 100 in (0, math.floor(before - young + 1e-6) % 100)
     assert (result.equity["cash"] >= 0).all()
+
+
+def _events(result: BacktestResult) -> list[Any]:
+    """Actions and fills in the order in which they happened; `quantity` is what came."""
+    fills = result.fills.assign(kind=result.fills["side"])
+    fills["quantity"] *= np.where(fills["side"] == "buy", 1.0, -1.0)
+    both = pd.concat([result.actions, fills]).sort_values("session", kind="stable")
+    return list(both.itertuples())
 
 
 @given(seed=seeds, broker=brokers)
 @settings(**CHEAP)
-def test_equity_equals_a_naive_loop_over_fills_and_closes(
+def test_equity_equals_a_naive_loop_over_actions_fills_and_closes(
     make_market: Market, seed: int, broker: Broker
 ) -> None:
     bars, weights = make_market(seed)
     result = backtest(bars, weights, broker=broker)
-    closes = _scaled(bars, "close").ffill()
+    closes = bars.wide("close").ffill()
     cash, held = broker.cash, defaultdict(float)
     rules = rules_for("XSHG")
-    by_session = dict(list(result.fills.groupby("session")))
+    events = defaultdict(list)
+    for event in _events(result):
+        events[event.session].append(event)
     for session, row in result.equity.iterrows():
-        for fill in by_session.get(session, result.fills.iloc[:0]).itertuples():
-            sign = 1 if fill.side == "buy" else -1
-            held[fill.symbol] += sign * fill.quantity
-            costs = rules.costs(fill.symbol, session, fill.side, fill.quantity, fill.price)
-            assert costs.commission == fill.commission
-            cash -= sign * fill.quantity * fill.price
+        for event in events[session]:
+            held[event.symbol] += event.quantity
+            if event.kind not in ("buy", "sell"):
+                cash += event.cash
+                continue
+            quantity = abs(event.quantity)
+            costs = rules.costs(event.symbol, session, event.kind, quantity, event.price)
+            assert costs.commission == event.commission
+            cash -= event.quantity * event.price
             cash -= costs.commission + costs.stamp_duty + costs.transfer_fee
         value = sum(q * closes.loc[session, s] for s, q in held.items() if abs(q) > 1e-9)
         assert row["equity"] == pytest.approx(cash + value, abs=0.005)
@@ -155,13 +180,22 @@ def test_a_poisoned_future_changes_nothing_before_it(
 
 def _same_up_to(one: BacktestResult, two: BacktestResult, last: pd.Timestamp) -> None:
     pd.testing.assert_frame_equal(one.equity.loc[:last], two.equity.loc[:last], check_freq=False)
-    for table, day in (("fills", "session"), ("orders", "due"), ("positions", "session")):
+    for table, day in (
+        ("fills", "session"),
+        ("orders", "due"),
+        ("positions", "session"),
+        ("actions", "session"),
+    ):
         a, b = getattr(one, table), getattr(two, table)
         a, b = a[a[day] <= last], b[b[day] <= last]
         pd.testing.assert_frame_equal(a.reset_index(drop=True), b.reset_index(drop=True))
-    asked = ["order", "decided", "symbol", "side", "quantity"]  # also at the close of the last session
-    a, b = (r.orders.loc[r.orders["decided"] <= last, asked] for r in (one, two))
-    pd.testing.assert_frame_equal(a.reset_index(drop=True), b.reset_index(drop=True))
+    asked = ["order", "decided", "symbol", "side"]  # also at the close of the last session
+    a, b = (r.orders.loc[r.orders["decided"] <= last, [*asked, "quantity"]] for r in (one, two))
+    assert len(a) == len(b)
+    # An order that waits over an ex session grows with the shares, before the next session opens.
+    same = np.isclose(a["quantity"], b["quantity"]) | (a["decided"] == last).to_numpy()
+    assert same.all()
+    pd.testing.assert_frame_equal(a[asked].reset_index(drop=True), b[asked].reset_index(drop=True))
 
 
 @given(seed=seeds)
@@ -197,6 +231,7 @@ def _gain(result: BacktestResult) -> float:
     """Trading profit without costs: what holdings are worth minus what was paid for them."""
     sign = np.where(result.fills["side"] == "buy", -1.0, 1.0)
     flow = float((sign * result.fills["quantity"] * result.fills["price"]).sum())
+    flow += float(result.actions["cash"].sum())
     return flow + float(result.equity["holdings"].iloc[-1])
 
 
@@ -204,7 +239,7 @@ def _gain(result: BacktestResult) -> float:
 @settings(max_examples=30, deadline=None)
 def test_perfect_foresight_makes_money_and_still_obeys(make_market: Market, seed: int) -> None:
     bars, _ = make_market(seed, length=60, symbols=1)
-    opens = _scaled(bars, "open")
+    opens = bars.adjusted("open")
     ahead = opens.shift(-2) > opens.shift(-1) * 1.002
     oracle = Weights(ahead.astype(float), "oracle")
     result = backtest(bars, oracle, broker=Broker(lots=False))
@@ -236,14 +271,15 @@ def test_perfect_forecasts_make_a_fortune_and_one_session_late_they_do_not(
 def test_planted_fill_at_the_close_that_decided_it_is_caught(
     monkeypatch: pytest.MonkeyPatch, make_market: Market
 ) -> None:
-    honest = RuledBroker._fill
+    honest = Account._fill
 
-    def same_bar(self: Any, *args: Any) -> None:
-        self._now -= 1
-        honest(self, *args)
-        self._now += 1
+    def same_bar(self: Any, *args: Any) -> float:
+        self.now -= 1
+        paid = honest(self, *args)
+        self.now += 1
+        return paid
 
-    monkeypatch.setattr(RuledBroker, "_fill", same_bar)
+    monkeypatch.setattr(Account, "_fill", same_bar)
     with pytest.raises(DataError, match="before the session at which it was due"):
         backtest(*make_market(1))
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qushi.backtests import backtest, performance
+from qushi.backtests import Broker, backtest, performance
 from qushi.backtests.performance import KEYS, round_trips
-from qushi.core import BacktestResult, DataError
+from qushi.core import Actions, BacktestResult, Bars, DataError, Listing
 from qushi.core.calendar import sessions
 from qushi.core.result import EQUITY, FILLS, ORDERS, POSITIONS
 
@@ -113,7 +113,7 @@ def test_no_benchmark_gives_nan_and_flat_benchmark_no_beta() -> None:
 
 
 def test_trading_figures_of_two_round_trips(make_bars: Make, make_weights: Make) -> None:
-    bars = make_bars(S600000={"close": [10.0, 10, 12, 12, 12, 9, 9]})
+    bars = make_bars(S600000={"close": [10.0, 10, 11, 11, 11, 10, 10]})
     result = backtest(bars, make_weights(bars, S600000=[0.5, 0.0, _, 0.5, 0.0, _, 1e-9]))
     figures = performance(result, None, 243)
     assert (figures["round_trips"], figures["win_rate"]) == (2, 0.5)
@@ -126,6 +126,47 @@ def test_trading_figures_of_two_round_trips(make_bars: Make, make_weights: Make)
     assert figures["turnover"] == pytest.approx(bought / 2 / mean / 7 * 243)
     invested = result.equity["holdings"] / result.equity["equity"]
     assert figures["exposure"] == pytest.approx(sum(invested) / 7)
+    idle = 1 - invested
+    assert figures["idle_cash"] == pytest.approx(sum(idle) / 7)
+    assert figures["last_cash"] == pytest.approx(idle.iloc[-1])
+
+
+def test_dividends_bonus_shares_and_tax_belong_to_the_round_trip_that_held_them(
+    make_bars: Make, make_weights: Make
+) -> None:
+    # 1 yuan cash and 5 bonus shares for 10: 10.00 becomes 6.00, of which 1.5 yuan a share are taxed.
+    paid = Actions.from_frame(
+        pd.DataFrame(
+            {
+                "symbol": ["600000.SH"],
+                "session": sessions("XSHG", "2023-01-03")[2:3],
+                "cash": [1.0],
+                "bonus": [0.5],
+                "pay_session": sessions("XSHG", "2023-01-03")[3:4],
+            }
+        )
+    )
+    plain = make_bars(S600000={"close": [10.0, 10, 6, 6, 6, 6]})
+    bars = Bars.from_frame(plain.frame, actions=paid)
+    result = backtest(bars, make_weights(bars, S600000=[0.5, _, _, 0.0, _, _]))
+    figures, trips = performance(result, None, 243), round_trips(result)
+    assert figures["dividends"] == 50_000
+    assert figures["dividend_tax"] == pytest.approx(0.2 * 50_000 * 1.5)  # held for less than a month
+    assert len(trips) == 1
+    assert trips["profit"].iloc[0] == pytest.approx(result.equity["equity"].iloc[-1] - 1_000_000)
+
+
+def test_holding_paid_out_at_delisting_is_a_closed_round_trip(
+    make_bars: Make, make_weights: Make
+) -> None:
+    closes = {"S600000": {"close": [10.0] * 5}, "S600001": {"close": [10.0, 10, 8, _, _]}}
+    bars = make_bars(**closes)
+    gone = Bars.from_frame(bars.frame, listings={"600001.SH": Listing(delisted=bars.sessions[3])})
+    weights = make_weights(gone, S600000=[_] * 5, S600001=[0.5, *[_] * 4])
+    result = backtest(gone, weights, broker=Broker(delisting_value=0.5))
+    (trip,) = round_trips(result).itertuples()
+    assert (trip.symbol, trip.closed) == ("600001.SH", bars.sessions[3])
+    assert trip.profit == pytest.approx(50_000 * (4 - 10) - result.costs)
 
 
 def test_strategy_that_never_trades_has_zeros_and_nans(make_bars: Make, make_weights: Make) -> None:

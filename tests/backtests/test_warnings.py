@@ -26,7 +26,7 @@ def test_suspicions_of_a_strategy_that_never_traded_says_why(
     make_bars: Make, make_weights: Make
 ) -> None:
     bars = make_bars(S600519={"close": [1_700.0] * 4})
-    result = backtest(bars, make_weights(bars, S600519=[0.1, _, _, _]))
+    result = backtest(bars, make_weights(bars, S600519=[0.02, _, _, _]))
     assert _said(result, performance(result, None, 243)) == (
         "never traded: every order was refused, most often for: lot size",
     )

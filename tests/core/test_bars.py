@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qushi.core import Bars, DataError
+from qushi.core import Actions, Bars, DataError, Listing
 
 DAYS = pd.to_datetime(["2024-01-02", "2024-01-03", "2024-01-04"])
 
@@ -56,13 +56,15 @@ def test_bars_from_frame_leaves_its_input_alone():
         ("amount", -1.0, r"2024-01-03 has a negative amount \(amount -1\)"),
         ("factor", 0.0, r"2024-01-03 has an adjustment factor that is not positive"),
         ("factor", np.nan, r"2024-01-03 has an adjustment factor"),
+        ("pre_close", 0.0, r"2024-01-03 has a reference price that is not positive \(pre_close 0\)"),
+        ("pre_close", np.inf, r"2024-01-03 has a reference price that is not positive"),
         ("suspended", True, r"2024-01-03 is marked suspended but has volume \(volume 100\)"),
         ("session", pd.Timestamp("2024-01-06"), r"600519\.SH on 2024-01-06 is not a session of XSHG"),
         ("session", pd.Timestamp("2024-01-02"), r"600519\.SH on 2024-01-02 appears twice"),
     ],
 )
 def test_bars_broken_invariant_names_symbol_session_and_value(column, value, said):
-    defaults = {"amount": 5.0, "factor": 1.0, "suspended": False}
+    defaults = {"amount": 5.0, "factor": 1.0, "suspended": False, "pre_close": 11.0}
     broken = table(**({column: defaults[column]} if column in defaults else {}))
     broken.loc[1, column] = value
     with pytest.raises(DataError, match=said):
@@ -181,3 +183,83 @@ def test_wide_of_a_selection_is_sorted_where_the_first_symbol_has_gaps():
     )
     assert late.select(["000001.SZ", "600519.SH"]).adjusted().index.tolist() == list(DAYS)
     assert late.between(DAYS[0], DAYS[1]).adjusted().index.tolist() == list(DAYS[:2])
+
+
+def paying(symbol="600519.SH", day=DAYS[1], cash=1.0):
+    row = {"symbol": [symbol], "session": [day], "cash": [cash]}
+    return Actions.from_frame(pd.DataFrame(row))
+
+
+def full(symbol="600519.SH"):
+    listing = {symbol: Listing(pd.Timestamp("2001-08-27"))}
+    return Bars.from_frame(table(symbol, pre_close=11.0), actions=paying(symbol), listings=listing)
+
+
+def test_bars_reference_price_is_kept_and_unknown_by_default():
+    assert full().wide("pre_close")["600519.SH"].tolist() == [11.0] * 3
+    assert Bars.from_frame(table()).frame["pre_close"].isna().all()
+
+
+def test_bars_leave_out_actions_and_listings_that_are_not_theirs():
+    others = Actions.concat([paying(), paying("000001.SZ")])
+    bars = Bars.from_frame(table(), actions=others, listings={"000001.SZ": Listing()})
+    assert bars.actions.known == {"600519.SH"}
+    assert bars.listings == {}
+
+
+def test_bars_leave_out_actions_before_the_first_and_after_the_last_row():
+    early = Bars.from_frame(table(), actions=paying(day=pd.Timestamp("2023-06-01")))
+    assert len(early.actions) == 0
+    assert early.actions.known == {"600519.SH"}
+    whole = Bars.from_frame(table(), actions=paying(day=DAYS[2]))
+    assert len(whole.actions) == 1
+    assert len(whole.between(None, DAYS[1]).actions) == 0
+    assert len(whole.between(DAYS[2], None).actions) == 1
+
+
+def test_bars_views_carry_what_is_known_of_their_symbols():
+    both = Bars.concat([full(), full("000001.SZ")])
+    assert len(both.actions) == 2
+    part = both.select(["000001.SZ"])
+    assert part.actions.known == {"000001.SZ"} == set(part.listings)
+    assert part.fingerprint == full("000001.SZ").fingerprint
+    assert both.between(DAYS[2], None).listings == both.listings
+
+
+def test_bars_action_that_is_not_on_a_session_is_refused():
+    friday_and_monday = table().assign(
+        session=pd.to_datetime(["2024-01-05", "2024-01-08", "2024-01-09"])
+    )
+    with pytest.raises(
+        DataError, match=r"action of 600519\.SH on 2024-01-06 is not on a session of XSHG"
+    ):
+        Bars.from_frame(friday_and_monday, actions=paying(day=pd.Timestamp("2024-01-06")))
+
+
+def test_bars_adjusted_may_carry_no_actions():
+    with pytest.raises(DataError, match="already hold the corporate actions"):
+        Bars.from_frame(table(), adjustment="adjusted", actions=paying())
+    none = Bars.from_frame(table(), adjustment="adjusted", actions=Actions.none(["600519.SH"]))
+    assert none.actions.known == {"600519.SH"}
+
+
+def test_bars_made_directly_with_strange_actions_are_refused():
+    frame = Bars.from_frame(table()).frame
+    with pytest.raises(DataError, match=r"'000001\.SZ', of which there are no bars"):
+        Bars(frame, "XSHG", "raw", paying("000001.SZ"))
+    with pytest.raises(DataError, match=r"'000001\.SZ', of which there are no bars"):
+        Bars(frame, "XSHG", "raw", listings={"000001.SZ": Listing()})
+
+
+def test_bars_fingerprint_follows_actions_listings_and_reference_prices():
+    prints = {
+        Bars.from_frame(table()).fingerprint,
+        Bars.from_frame(table(pre_close=11.0)).fingerprint,
+        Bars.from_frame(table(), actions=Actions.none(["600519.SH"])).fingerprint,
+        Bars.from_frame(table(), actions=paying()).fingerprint,
+        Bars.from_frame(table(), actions=paying(cash=1.1)).fingerprint,
+        Bars.from_frame(table(), listings={"600519.SH": Listing(DAYS[0])}).fingerprint,
+        Bars.from_frame(table(), listings={"600519.SH": Listing(None, DAYS[0])}).fingerprint,
+    }
+    assert len(prints) == 7
+    assert full().fingerprint == full().fingerprint

@@ -113,6 +113,28 @@ def test_check_jump_is_measured_by_the_boards_own_limit(symbol, start, calendar,
     assert (("jump", day(frame, 30)) in kinds(frame)) == found
 
 
+def moved(symbol, start, calendar, move, **flags):
+    """Whether one move of an otherwise flat symbol is called a jump."""
+    frame = table(symbol, start, calendar=calendar).assign(**flags)
+    for name in ("open", "close", "high", "low"):
+        frame[name] = 10.0
+    frame["high"] += np.linspace(0.01, 0.02, len(frame))
+    frame["volume"] += np.arange(len(frame))
+    frame = scaled(frame, 30, move)
+    return ("jump", day(frame, 30)) in kinds(frame)
+
+
+def test_check_jump_under_special_treatment_is_measured_by_its_own_limit():
+    assert moved("600519.SH", "2022-01-04", "XSHG", 1.09, st=True)
+    assert not moved("600519.SH", "2022-01-04", "XSHG", 1.09)
+    assert not moved("300750.SZ", "2022-01-04", "XSHG", 1.19, st=True)
+
+
+def test_check_jump_where_down_is_narrower_than_up_is_measured_by_the_wider():
+    assert not moved("2330.TW", "2008-09-01", "XTAI", 1.06)  # 2008-10-14, up 7 % and down 3.5 %
+    assert moved("2330.TW", "2008-09-01", "XTAI", 1.10)
+
+
 def test_check_first_sessions_after_a_listing_may_jump():
     assert kinds(scaled(table(), 3, 1.6)) == []
 

@@ -1,6 +1,6 @@
-"""Lots, settlement and costs, against the exchanges' worked examples and a second computation."""
+"""Lots, settlement, costs and taxes, against worked examples and a second computation."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
@@ -9,9 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qushi.core import ConfigError, DataError
-from qushi.market import board_of, rule_tables, rules_for
-from qushi.market.instruments import exchange_of
-from qushi.market.rule_tables import in_force
+from qushi.market import rules_for
 
 CN, US, TW = rules_for("XSHG"), rules_for("XNYS"), rules_for("XTAI")
 
@@ -198,10 +196,6 @@ def test_settlement_is_next_day_on_the_mainland_with_exceptions():
     assert days("AAPL", US) == 0
 
 
-def test_price_band_is_not_modelled_yet():
-    assert CN.price_band("600519.SH", "2024-01-02", 10.0) is None
-
-
 def test_rules_board_can_be_told():
     rules = rules_for("XSHG", boards={"000905.SH": "fund"})
     assert rules.legal_quantity("000905.SH", "2024-01-02", "buy", 250, 0) == 200
@@ -214,6 +208,9 @@ def test_rules_board_can_be_told():
         ("XSHG", {"comission": 0.1}, "did you mean 'commission'"),
         ("XSHG", {"commission": -1}, "'commission' is -1"),
         ("XSHG", {"boards": {"600519.SH": "mian"}}, "boards"),
+        ("XSHG", {"boards": {"600519.SH": "tw"}}, "no board of XSHG"),
+        ("XSHG", {"listed": {"600519.SH": "soon"}}, "listed"),
+        ("XSHG", {"tables": "/nowhere/rules.toml"}, "no file of rules '/nowhere/rules.toml'"),
     ],
 )
 def test_rules_wrong_settings_are_one_sentence(calendar, settings, said):
@@ -222,58 +219,118 @@ def test_rules_wrong_settings_are_one_sentence(calendar, settings, said):
     assert said in str(caught.value)
 
 
+def test_rules_of_another_exchange_are_refused():
+    with pytest.raises(DataError, match=r"AAPL is not of XSHG"):
+        CN.lot("AAPL", "2024-01-02")
+
+
+def test_rules_day_that_is_none_is_refused():
+    with pytest.raises(DataError, match="'someday' is not a date"):
+        CN.lot("600519.SH", "someday")
+
+
+def test_rules_equal_settings_are_equal_and_say_by_which_tables():
+    assert rules_for("XSHG") == CN
+    told = CN.model_dump(mode="json")
+    assert (told["book"], "tables" in told) == (CN.book, False)
+    assert CN.book != US.book
+
+
+def test_rules_survive_a_trip_to_another_process():
+    import pickle
+
+    twin = pickle.loads(pickle.dumps(CN))
+    assert twin == CN
+    assert twin.price_band("600519.SH", "2024-01-02", 10.0) == (9.0, 11.0)
+
+
+# Settlement ------------------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize(
-    ("symbol", "board"),
+    ("symbol", "before", "since"),
     [
-        ("600519.SH", "main"), ("601318.SH", "main"), ("605499.SH", "main"), ("000001.SZ", "main"),
-        ("002594.SZ", "main"), ("300059.SZ", "chinext"), ("301236.SZ", "chinext"), ("688981.SH", "star"),
-        ("430047.BJ", "bse"), ("830799.BJ", "bse"), ("920002.BJ", "bse"), ("000001.SH", "index"),
-        ("000852.SH", "index"), ("399006.SZ", "index"), ("899050.BJ", "index"), ("510300.SH", "fund"),
-        ("588000.SH", "fund"), ("159915.SZ", "fund"), ("113050.SH", "bond"), ("123001.SZ", "bond"),
-        ("2330.TW", "tw"), ("0050.TW", "tw_fund"), ("00631L.TW", "tw_fund"), ("AAPL", "us"),
-        ("BRK.B", "us"), ("^GSPC", "us"),
+        ("511010.SH", "2013-03-22", "2013-03-25"),
+        ("518880.SH", "2013-07-26", "2013-07-29"),
+        ("513100.SH", "2015-01-16", "2015-01-19"),
     ],
-)  # fmt: skip
-def test_board_of_known_symbols(symbol, board):
-    assert board_of(symbol) == board
+)
+def test_settlement_same_day_funds_since_their_date(symbol, before, since):
+    assert [CN.settlement_days(symbol, day) for day in (before, since)] == [1, 0]
 
 
-def test_board_of_impossible_code_is_refused():
-    with pytest.raises(DataError, match=r"777777\.SH"):
-        board_of("777777.SH")
+def test_settlement_and_lot_before_the_first_row_are_those_of_the_first_row():
+    assert CN.settlement_days("600601.SH", "1994-06-01") == 1
+    assert CN.lot("688981.SH", "2019-01-02") == 200
+    assert CN.costs("600601.SH", "1994-06-01", "sell", 1000, 10.0).stamp_duty == 0.0  # not known
 
 
-def test_exchange_of_bare_code_is_the_shares():
-    found = {
-        c: exchange_of(c) for c in ("600519", "000001", "300750", "830799", "510300", "0050", "IBM")
-    }
-    assert found == {
-        "600519": "SH", "000001": "SZ", "300750": "SZ", "830799": "BJ",
-        "510300": "SH", "0050": "TW", "IBM": "",
-    }  # fmt: skip
+# Levies ----------------------------------------------------------------------------------------------
 
 
-TABLES = [
-    rule_tables.CN_STAMP_DUTY,
-    rule_tables.CN_TRANSFER_FEE,
-    rule_tables.US_SEC_FEE,
-    rule_tables.US_ACTIVITY_FEE,
-    *rule_tables.LOTS.values(),
-    *rule_tables.LIMIT_WIDTHS.values(),
-]
+def test_costs_bond_funds_of_taiwan_are_exempt_for_ten_years():
+    def tax(day, symbol="00679B.TWO"):
+        return TW.costs(symbol, day, "sell", 1000, 40.0).stamp_duty
+
+    assert [tax(d) for d in ("2016-12-30", "2017-01-03", "2026-12-31", "2027-01-04")] == [40, 0, 0, 40]
+    assert tax("2020-01-02", "0050.TW") == 40.0
 
 
-@pytest.mark.parametrize("table", TABLES)
-def test_tables_are_dated_in_order_and_say_their_source(table):
-    dates = [row.since for row in table]
-    assert dates == sorted(set(dates))
-    assert all(row.source for row in table)
+# Dividend tax ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("table", TABLES)
-def test_in_force_changes_on_the_very_day(table):
-    assert in_force(table, date(1900, 1, 1)) is None
-    for i, row in enumerate(table):
-        assert in_force(table, row.since) is row
-        before = date.fromordinal(row.since.toordinal() - 1)
-        assert in_force(table, before) is (table[i - 1] if i else None)
+def taxed(ex, bought, sold, symbol="600519.SH", rules=CN):
+    return rules.dividend_tax_rate(symbol, ex, bought, sold)
+
+
+@pytest.mark.parametrize(
+    ("bought", "sold", "rate"),
+    [
+        ("2024-03-15", "2024-04-15", 0.20),  # held to 04-14: a month
+        ("2024-03-15", "2024-04-16", 0.10),
+        ("2024-01-31", "2024-02-29", 0.20),
+        ("2024-01-31", "2024-03-01", 0.10),
+        ("2024-03-15", "2025-03-15", 0.10),
+        ("2024-03-15", "2025-03-17", 0.0),
+        ("2024-03-15", "2024-03-18", 0.20),
+    ],
+)
+def test_dividend_tax_goes_by_the_time_held(bought, sold, rate):
+    assert taxed("2024-03-18", bought, sold) == rate
+
+
+@pytest.mark.parametrize(
+    ("ex", "month", "year", "longer"),
+    [
+        ("2005-06-13", 0.2, 0.2, 0.2),
+        ("2005-06-14", 0.1, 0.1, 0.1),  # the record date is the session before
+        ("2013-01-04", 0.1, 0.1, 0.1),  # recorded 2012-12-31
+        ("2013-01-07", 0.2, 0.1, 0.05),
+        ("2015-09-08", 0.2, 0.1, 0.05),
+        ("2015-09-09", 0.2, 0.1, 0.0),
+    ],
+)
+def test_dividend_tax_is_that_of_the_record_date(ex, month, year, longer):
+    day = date.fromisoformat(ex)
+    held = [taxed(ex, day, day + timedelta(days=n)) for n in (10, 200, 800)]
+    assert held == [month, year, longer]
+
+
+@given(st.dates(date(2016, 1, 4), date(2023, 1, 4)), st.integers(1, 800), st.integers(1, 800))
+def test_dividend_tax_never_rises_with_the_time_held(bought, days, more):
+    def at(n):
+        return taxed("2016-01-05", bought, bought + timedelta(days=n))
+
+    assert at(days) >= at(days + more)
+    assert at(27) == 0.2
+    assert at(33) == 0.1
+    assert at(363) == 0.1
+    assert at(368) == 0.0
+
+
+def test_dividend_tax_is_for_mainland_shares_only_and_can_be_switched_off():
+    held = ("2024-03-18", "2024-03-15", "2024-03-20")
+    assert taxed(*held, symbol="510300.SH") == 0.0
+    assert taxed(*held, symbol="AAPL", rules=US) == 0.0
+    assert taxed(*held, symbol="2330.TW", rules=TW) == 0.0
+    assert taxed(*held, rules=rules_for("XSHG", dividend_tax=False)) == 0.0

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from qushi.core import DataError
+from qushi.core import Bars, DataError
 from qushi.core.extensions import build
-from qushi.market import BarSource, check_bars, load_bars
+from qushi.market import BarSource, check_bars, compare_bars, load_bars
 
 pytestmark = pytest.mark.shared_data
 
@@ -34,7 +34,7 @@ LAYOUTS = {
     },
     "baostock": {
         "folder": "${QUSHI_SHARED_DATA}/ashare_baostock_2000_2020",
-        "columns": {"symbol": "code"},
+        "columns": {"symbol": "code", "pre_close": "preclose"},
         "adjustment": "adjusted",
         "suspended": {"column": "tradestatus", "value": 0},
         "st": {"column": "isST", "value": 1},
@@ -189,21 +189,43 @@ def test_check_real_index_without_fault_has_no_jump(shared_data):
     assert check_bars(bars) == ()
 
 
+def reference_ratio(shared_data, symbol):
+    """The exchange's reference price over the close before, read without any of our code."""
+    raw = pd.read_csv(shared_data / "ashare_tushare_mit_2015_2023" / f"{symbol}.csv")
+    at = pd.to_datetime(raw["trade_date"].astype(str))
+    return pd.Series((raw["pre_close"] / raw["close"].shift(1)).to_numpy(), index=at).dropna()
+
+
 def test_check_real_unadjusted_share_missed_adjustments_are_found(shared_data):
     bars = source(shared_data, "tushare").fetch("000651.SZ")
-    pre_close = pd.read_csv(
-        shared_data / "ashare_tushare_mit_2015_2023" / "000651.SZ.csv",
-        usecols=["trade_date", "pre_close"],
-    )
-    raw = bars.one("000651.SZ")["close"]
-    reference = pd.Series(
-        pre_close["pre_close"].to_numpy(), index=pd.to_datetime(pre_close["trade_date"].astype(str))
-    )
+    as_if_none = Bars.from_frame(bars.frame.assign(factor=1.0, pre_close=np.nan))
+    ratio = reference_ratio(shared_data, "000651.SZ")
     # Where the exchange's reference lies far below the last close, a bonus issue went unadjusted.
-    ratio = (reference / raw.shift(1)).dropna()
     missed = set(ratio.index[ratio < 0.8])
     assert missed
-    assert missed <= {f.session for f in check_bars(bars) if f.kind == "jump"}
+    assert missed <= {f.session for f in check_bars(as_if_none) if f.kind == "jump"}
+    assert not [f for f in check_bars(bars) if f.kind == "jump"]
+
+
+@pytest.mark.parametrize("symbol", ["000001.SZ", "600028.SH", "000651.SZ"])
+def test_csv_real_reference_prices_become_the_factor(shared_data, symbol):
+    rows = source(shared_data, "tushare").fetch(symbol).one(symbol)
+    ratio = reference_ratio(shared_data, symbol)
+    dividends = ratio[(ratio - 1).abs() > 1e-9]
+    step = rows["factor"] / rows["factor"].shift(1)
+    assert set(step.index[(step - 1).abs() > 1e-9]) == set(dividends.index)
+    np.testing.assert_allclose(step[dividends.index], 1 / dividends, rtol=1e-12)
+    assert 5 <= len(dividends) <= 20  # one or two dividends a year
+    assert rows["pre_close"].notna().all()
+
+
+def test_csv_real_factor_agrees_with_another_vendors_adjusted_prices(shared_data):
+    """Returns that include dividends are the same, wherever the adjustment is anchored."""
+    ours = source(shared_data, "tushare").fetch("000001.SZ").adjusted()["000001.SZ"]
+    theirs = source(shared_data, "baostock").fetch("000001.SZ").one("000001.SZ")["close"]
+    both = pd.concat([ours.pct_change(), theirs.pct_change()], axis=1, join="inner").dropna()
+    assert len(both) > 1000
+    assert (both.iloc[:, 0] - both.iloc[:, 1]).abs().max() < 2e-3  # theirs is rounded after adjusting
 
 
 def test_check_real_shares_suspension_gaps_are_few_findings(shared_data):
@@ -221,3 +243,36 @@ def test_sample_csi300_equals_another_vendors(shared_data):
     assert len(both) > 3000
     for name in ("open", "high", "low", "close", "volume"):
         np.testing.assert_allclose(both[name], both[f"{name}_other"], rtol=2e-6)
+
+
+@pytest.mark.parametrize("symbol", ["000001.SZ", "600028.SH", "000651.SZ"])
+def test_check_real_raw_shares_stay_within_the_limits_and_follow_their_references(shared_data, symbol):
+    found = {f.kind for f in check_bars(source(shared_data, "tushare").fetch(symbol))}
+    assert found.isdisjoint({"band", "reference", "action", "jump", "unit"})
+
+
+def compared(shared_data, symbol, one, other, **changes):
+    a = source(shared_data, one).fetch(symbol)
+    return compare_bars(a, source(shared_data, other, **changes).fetch(symbol), (one, other))
+
+
+def test_compare_real_share_adjusted_to_another_day_agrees_on_every_session(shared_data):
+    found = compared(shared_data, "600036.SH", "akshare", "index_baostock", adjustment="adjusted")
+    kinds = [d.kind for d in found.differences]
+    assert kinds == ["sessions", "sessions", "suspension", "scale"]
+    assert len(found.common) > 3900
+    assert found.agreed.equals(found.common)
+
+
+def test_compare_real_raw_and_adjusted_prices_agree_after_the_factor(shared_data):
+    found = compared(shared_data, "000651.SZ", "tushare", "baostock")
+    assert {d.kind for d in found.differences} == {"sessions", "suspension", "adjustment", "scale"}
+    assert found.agreed.equals(found.common)
+
+
+def test_compare_real_false_closes_are_named(shared_data):
+    found = compared(shared_data, "600519.SH", "akshare", "index_baostock", adjustment="adjusted")
+    odd = [d for d in found.differences if d.kind == "print"]
+    assert [f"{d.first:%Y-%m-%d}" for d in odd] == ["2015-12-03", "2017-02-27"]
+    assert all(d.detail.startswith("close ") for d in odd)
+    assert len(found.common) - len(found.agreed) == 2

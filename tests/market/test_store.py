@@ -7,44 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qushi.core import Bars, DataError, SourceError
+from qushi.core import Bars, DataError
 from qushi.core.calendar import sessions
-from qushi.market import BarSource, BarStore, read_bars, write_bars
+from qushi.market import BarStore, read_bars, write_bars
 from qushi.market import bar_file as files
-
-DAYS = sessions("XNYS", "2024-01-02", "2024-02-29")
-
-
-def history(symbol="AAPL", days=DAYS, factor=1.0, close=None, adjustment="raw"):
-    close = 100.0 + np.arange(len(days)) if close is None else close
-    table = pd.DataFrame({"symbol": symbol, "session": days, "open": close, "close": close})
-    table["high"], table["low"], table["volume"], table["factor"] = close + 1, close - 1, 1000.0, factor
-    return Bars.from_frame(table, adjustment=adjustment)
-
-
-class Remote(BarSource):
-    """A source whose history a test sets; it remembers what was asked."""
-
-    def model_post_init(self, _context):
-        self._all, self._asked = {}, []
-
-    def fetch(self, symbol, start=None, end=None):
-        self._asked.append((symbol, start, end))
-        if symbol not in self._all:
-            raise SourceError(f"{symbol}: nothing there")
-        return self._all[symbol].between(start, end)
-
-
-def remote(**bars):
-    source = Remote()
-    source._all.update(bars)
-    return source
-
-
-@pytest.fixture
-def store(tmp_path, at):
-    at("2024-06-03 12:00")
-    return BarStore(tmp_path / "data")
+from remote import DAYS, Remote, history, remote
 
 
 def test_store_what_is_written_is_read(store):
@@ -283,4 +250,4 @@ def test_update_notes_of_the_source_reach_the_report(store):
 
     source = Talkative()
     source._all.update(AAPL=history())
-    assert store.update("yahoo", source, ["AAPL"]).notes == ("AAPL: dropped 3 rows",)
+    assert store.update("yahoo", source, ["AAPL"], end="2024-02-29").notes == ("AAPL: dropped 3 rows",)

@@ -4,30 +4,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bar_files import DAYS, PLAIN, csv, write
 from qushi.core import ConfigError, DataError
 from qushi.core.extensions import build
 from qushi.market import BarSource
-from qushi.market.sources.csv import Csv
 from qushi.market.sources.parquet import Parquet
-
-DAYS = ["2024-01-02", "2024-01-03", "2024-01-04"]
-PLAIN = "date,open,high,low,close,volume\n" + "".join(
-    f"{day},{10 + i},{11 + i},{9 + i},{10.5 + i},{100 * (i + 1)}\n" for i, day in enumerate(DAYS)
-)
 
 
 @pytest.fixture
 def folder(tmp_path):
-    (tmp_path / "600519.SH.csv").write_text(PLAIN, encoding="utf-8")
+    write(tmp_path, PLAIN)
     return tmp_path
-
-
-def csv(folder, **settings):
-    return Csv(**{"folder": str(folder), "adjustment": "raw", **settings})
-
-
-def write(folder, text, name="600519.SH.csv", encoding="utf-8"):
-    (folder / name).write_text(text, encoding=encoding)
 
 
 def test_csv_plain_file_needs_no_mapping(folder):

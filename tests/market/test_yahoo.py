@@ -1,14 +1,16 @@
 """The real yfinance against a local server that answers as Yahoo does."""
 
 import json
+import time
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from qushi.core import SourceError
+from qushi.core import Bars, SourceError
 from qushi.market.sources.yahoo import Yahoo
-from replay import serve
+from qushi.market.store import BarStore
+from replay import HalfSent, serve
 
 yfinance = pytest.importorskip("yfinance")
 
@@ -76,6 +78,10 @@ def chart(symbol="AAPL", zone="America/New_York", opening="09:30", days=DAYS, cl
         }
     result.update(changes)
     return {"chart": {"result": [result], "error": None}}
+
+
+def day_of(stamp, zone="America/New_York"):
+    return f"{pd.Timestamp(stamp, unit='s', tz='UTC').tz_convert(zone):%Y-%m-%d}"
 
 
 UNKNOWN = {
@@ -147,6 +153,79 @@ def test_yahoo_factor_undoes_split_and_dividend(yahoo):
     by_hand = [51 / 50 - 1, 52 / 51 - 1, 51.5 / 52 - 1, 51.0 / (51.5 - DIVIDEND) - 1]
     np.testing.assert_allclose(change, by_hand, rtol=1e-9)
     assert bars.one("AAPL")["factor"].iloc[0] == 1
+
+
+def test_yahoo_actions_are_in_the_units_of_their_day(yahoo):
+    # Yahoo divides the dividend of the 3rd by the split of the 4th, as it does the closes before it.
+    body = chart()
+    events = body["chart"]["result"][0]["events"]
+    (stamp,) = [s for s in body["chart"]["result"][0]["timestamp"] if day_of(s) == "2024-01-03"]
+    events["dividends"][str(stamp)] = {"amount": 0.5, "date": stamp}
+    adjusted = body["chart"]["result"][0]["indicators"]["adjclose"][0]["adjclose"]
+    adjusted[0] *= 1 - 0.5 / CLOSE[0]
+    yahoo.answer = lambda path, query: (200, json.dumps(body))
+    polite = source()
+    bars = polite.fetch("AAPL")
+    actions = bars.actions.one("AAPL")
+    assert actions["cash"].to_dict() == {
+        pd.Timestamp("2024-01-03"): 1.0,
+        pd.Timestamp(SPLIT_DAY): 0.0,
+        pd.Timestamp(DIVIDEND_DAY): DIVIDEND,
+    }
+    assert actions["split"].tolist() == [0.0, 1.0, 0.0]
+    assert actions["pay_session"].isna().all()
+    # A share bought for 100, its dividends put into it at the reference price, step by step.
+    worth = bars.adjusted("close")["AAPL"].to_numpy()
+    shares = [1.0, 1 / (1 - 1.0 / 100), 2 / (1 - 1.0 / 100)]
+    shares += [shares[-1], shares[-1] / (1 - DIVIDEND / 51.5)]
+    np.testing.assert_allclose(worth, np.multiply(shares, TRADED), rtol=1e-12)
+    assert polite.take_notes() == ()
+
+
+def test_yahoo_dividend_of_a_split_day_is_paid_on_the_shares_before_it(yahoo):
+    # Taiwan pays in cash and in shares on one day: 1 dollar after a 2:1 split is 2 before it.
+    body = chart()
+    result = body["chart"]["result"][0]
+    (dividend,) = result["events"]["dividends"].values()
+    (split,) = result["events"]["splits"].values()
+    result["events"]["dividends"] = {str(split["date"]): {**dividend, "date": split["date"]}}
+    share = 1 - DIVIDEND / CLOSE[1]
+    adjusted = [c * share if d < SPLIT_DAY else c for d, c in zip(DAYS, CLOSE, strict=True)]
+    result["indicators"]["adjclose"] = [{"adjclose": adjusted}]
+    yahoo.answer = lambda path, query: (200, json.dumps(body))
+    polite = source()
+    bars = polite.fetch("AAPL")
+    row = bars.actions.one("AAPL").loc[SPLIT_DAY]
+    assert (row["cash"], row["split"]) == (2.0, 1.0)
+    worth = bars.adjusted("close")["AAPL"].to_numpy()
+    np.testing.assert_allclose(worth / worth[0], np.divide(adjusted, adjusted[0]), rtol=1e-9)
+    assert polite.take_notes() == ()
+
+
+def test_yahoo_event_without_a_price_is_an_action_all_the_same(yahoo):
+    body = chart()
+    quote = body["chart"]["result"][0]["indicators"]
+    for values in (*quote["quote"][0].values(), quote["adjclose"][0]["adjclose"]):
+        values[2] = None  # the row of the split
+    yahoo.answer = lambda path, query: (200, json.dumps(body))
+    bars = source().fetch("AAPL")
+    assert bars.actions.one("AAPL").loc[SPLIT_DAY, "split"] == 1.0
+    worth = bars.adjusted("close")["AAPL"]
+    assert worth.loc["2024-01-05"] / worth.loc["2024-01-03"] == pytest.approx(51.5 * 2 / 102)
+
+
+def test_yahoo_adjusted_close_that_tells_another_story_is_noted(yahoo):
+    body = chart()
+    body["chart"]["result"][0]["events"].pop("dividends")
+    yahoo.answer = lambda path, query: (200, json.dumps(body))
+    polite = source()
+    bars = polite.fetch("AAPL")
+    assert "on 2024-01-08 Yahoo's Adj Close is adjusted by 1.98%" in polite.take_notes()[0]
+    assert bars.one("AAPL")["factor"].iloc[-1] == 2.0  # the split alone
+
+
+def test_yahoo_adjusted_prices_carry_no_actions(yahoo):
+    assert source(adjust="adjusted").fetch("AAPL").actions.known == frozenset()
 
 
 def test_yahoo_end_before_a_split_still_knows_of_it(yahoo):
@@ -273,3 +352,77 @@ def test_yahoo_leaves_yfinance_settings_as_they_were(yahoo):
     before = yfinance.config.debug.hide_exceptions
     source().fetch("AAPL")
     assert yfinance.config.debug.hide_exceptions == before
+
+
+DAMAGES = {
+    "Yahoo-page": (200, "<html><title>Will be right back</title></html>"),
+    "consent-page": (200, "<html><title>Your privacy</title></html>"),
+    "forbidden": (403, "<html><title>Forbidden</title></html>"),
+    "half-sent": (200, HalfSent(json.dumps(chart()).encode())),
+    "empty": (200, ""),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_yahoo_damaged_answer_is_one_sentence_that_names_the_symbol(yahoo, damage):
+    good = yahoo.answer
+    yahoo.answer = lambda path, query: DAMAGES[damage] if "/chart/" in path else good(path, query)
+    with pytest.raises(SourceError, match=r"^AAPL from Yahoo did not arrive after 2 tries"):
+        source(attempts=2).fetch("AAPL", "2024-01-01")
+
+
+def test_yahoo_silence_ends_after_the_time_out(yahoo):
+    good = yahoo.answer
+
+    def slow(path, query):
+        time.sleep(1 if "/chart/" in path else 0)
+        return good(path, query)
+
+    yahoo.answer = slow
+    with pytest.raises(SourceError, match=r"^AAPL from Yahoo did not arrive.*timed out"):
+        source(attempts=1, timeout=0.2).fetch("AAPL", "2024-01-01")
+
+
+def test_yahoo_bars_come_back_from_the_store_as_they_went_in(yahoo, tmp_path):
+    store = BarStore(tmp_path)
+    assert store.update("yahoo", source(), ["AAPL"], "2024-01-01").failed == ()
+    stored = store.read("yahoo", "AAPL")
+    assert isinstance(stored, Bars)
+    assert stored.fingerprint == source().fetch("AAPL", "2024-01-01").fingerprint
+
+
+def test_yahoo_update_that_fails_for_one_keeps_the_others_and_goes_on(yahoo, tmp_path):
+    symbols = ["AAPL", "IBM", "KO", "MSFT", "PG"]
+    good = yahoo.answer
+    yahoo.answer = lambda path, query: (403, "no") if path.endswith("/MSFT") else good(path, query)
+    store = BarStore(tmp_path)
+    first = store.update("yahoo", source(attempts=1), symbols, "2024-01-01")
+    assert [u.symbol for u in first.failed] == ["MSFT"]
+    assert "MSFT from Yahoo" in first.failed[0].detail
+    assert store.symbols("yahoo") == ("AAPL", "IBM", "KO", "PG")
+    yahoo.answer = good
+    yahoo.asked.clear()
+    # The 9th is over, Yahoo ends on the 8th: all are asked again, none is taken for complete.
+    second = store.update("yahoo", source(), symbols, "2024-01-01")
+    assert [u.outcome for u in second.updates] == [*["unchanged"] * 3, "new", "unchanged"]
+    assert all(u.late for u in second.updates)
+    assert "lack the last session" in second.notes[-1]
+
+
+def test_yahoo_split_after_the_stored_sessions_changes_none_of_them(yahoo, at, tmp_path):
+    at("2024-01-03 22:00")
+    before = chart(days=DAYS[:2], close=CLOSE[:2])
+    quote = before["chart"]["result"][0]["indicators"]
+    for name, values in quote["quote"][0].items():
+        quote["quote"][0][name] = [v / 2 if name == "volume" else v * 2 for v in values]
+    quote["adjclose"] = [{"adjclose": TRADED[:2]}]
+    yahoo.answer = lambda path, query: (200, json.dumps(before))
+    store = BarStore(tmp_path)
+    store.update("yahoo", source(), ["AAPL"], "2024-01-01")
+    at("2024-01-08 22:00")
+    yahoo.answer = lambda path, query: (200, json.dumps(chart()))
+    report = store.update("yahoo", source(), ["AAPL"])
+    assert (report.updates[0].outcome, report.updates[0].added) == ("appended", 3)
+    stored = store.read("yahoo", "AAPL")
+    assert stored.one("AAPL")["close"].tolist() == pytest.approx(TRADED)
+    assert stored.fingerprint == source().fetch("AAPL", "2024-01-01").fingerprint

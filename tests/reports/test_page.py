@@ -16,6 +16,7 @@ from qushi.reports.page import render
 from qushi.reports.words import WORDS
 
 EVIL = "<script>alert('x')</script>"
+NO_REFUSALS = {"refusals": pd.DataFrame(), "largest_refusals": pd.DataFrame()}
 ASSETS = Path(qushi.reports.__file__).parent / "assets"
 
 
@@ -85,13 +86,67 @@ def test_refused_orders_are_counted_by_reason(inputs, page):
     rows = {row[0].strip(): row for row in table(page, "by-reason")}
     for result in inputs.results:
         if len(result.refused):
-            assert int(rows[result.name][-1]) == len(result.refused)
+            assert int(rows[result.name][2]) == len(result.refused)
     assert "limit up" in page
+
+
+def test_refusals_show_their_cost_and_the_sum_of_several_reasons(inputs, page):
+    rows = {row[0].strip(): row for row in table(page, "by-reason")}
+    for name, part in inputs.refusals.groupby("strategy"):
+        cost = part["cost"].sum()
+        assert float(rows[name][3].split()[0].replace("–", "-").replace(",", "")) == pytest.approx(
+            cost, abs=0.51
+        )
+        assert ("saved" in rows[name][3]) == (cost < 0)
+    both = inputs.refusals.iloc[[0, 0]].assign(reason=["limit_up", "lot"], orders=[1, 1])
+    several = replace(inputs, refusals=pd.concat([both, inputs.refusals.iloc[1:]]))
+    together = [row for row in table(render(several), "by-reason") if "together" in row[1]]
+    assert [row[2] for row in together] == ["2"]
+    assert float(together[0][3].split()[0].replace("–", "-").replace(",", "")) == pytest.approx(
+        2 * inputs.refusals["cost"].iloc[0], abs=0.51
+    )
+
+
+def test_largest_refusals_stand_with_symbol_sessions_and_side(inputs, page):
+    rows = table(page, "by-refusal")
+    assert len(rows) == len(inputs.largest_refusals)
+    first = inputs.largest_refusals.iloc[0]
+    assert [cell.strip().split()[0] for cell in rows[0][1:3]] == [first["symbol"], first["side"]]
+    assert rows[0][9] == f"{first['first']:%Y-%m-%d}"
+
+
+def test_inputs_without_the_refusals_of_their_results_are_refused(inputs):
+    with pytest.raises(DataError, match="orders were not wholly filled"):
+        replace(inputs, refusals=pd.DataFrame())
+
+
+def test_page_of_orders_that_all_filled_says_so(inputs):
+    page = render(replace(inputs, results=inputs.results[3:4], **NO_REFUSALS))
+    assert WORDS["all_filled"].en in page
+    assert 'id="by-refusal"' not in page
+
+
+def test_dividends_and_their_tax_are_shown_where_there_were_any(inputs, page):
+    assert "Dividend tax" not in page
+    paid = inputs.performance.assign(dividends=[1234.0, 0, 0, 0, 0], dividend_tax=[56.0, 0, 0, 0, 0])
+    shown = render(replace(inputs, performance=paid))
+    assert "Dividend tax" in shown
+    row = next(r for r in table(shown, "by-return") if inputs.results[0].name in r[0])
+    assert row[4:6] == ["1,234", "56"]
+
+
+def test_page_says_whether_orders_fill_at_the_open_or_at_the_close(inputs, page):
+    assert "orders filled at the next open" in page
+    closing = tuple(
+        replace(r, conditions={**r.conditions, "filled": "next close"}) for r in inputs.results
+    )
+    assert "orders filled at the next close" in render(replace(inputs, results=closing))
 
 
 def test_every_text_from_outside_is_escaped(inputs):
     results = (replace(inputs.results[0], name=EVIL), *inputs.results[1:])
-    performance = inputs.performance.rename({inputs.results[0].name: EVIL})
+    old = inputs.results[0].name
+    performance = inputs.performance.rename({old: EVIL})
     evil = replace(
         inputs,
         name=EVIL,
@@ -106,6 +161,8 @@ def test_every_text_from_outside_is_escaped(inputs):
         tear_sheets={EVIL: '"onclick="alert(1)'},
         benchmark=inputs.benchmark.rename(EVIL),
         quality=inputs.quality.replace("lstm", EVIL),
+        refusals=inputs.refusals.replace(old, EVIL),
+        largest_refusals=inputs.largest_refusals.replace(old, EVIL).replace("000300.SH", EVIL),
     )
     page = render(evil)
     assert EVIL not in page
@@ -154,7 +211,7 @@ def test_page_without_panic_forecasts_and_classifier_says_so(inputs):
 
 
 def test_page_without_results_still_tells_what_failed(inputs):
-    none = replace(inputs, results=(), performance=pd.DataFrame(), tear_sheets={})
+    none = replace(inputs, results=(), performance=pd.DataFrame(), tear_sheets={}, **NO_REFUSALS)
     page = render(none)
     assert WORDS["short_nothing"].en in page
     assert "the loss became NaN" in page
@@ -178,7 +235,8 @@ def test_page_starts_in_the_language_asked(inputs, language):
 def test_undefined_figures_are_not_zero(inputs):
     result = holding([0.0] * 30, start="2012-09-03", name="flat")
     values = figures(result, inputs.benchmark, 243) | {"sharpe": np.nan, "calmar": np.inf}
-    page = render(replace(inputs, results=(result,), performance=pd.DataFrame({"flat": values}).T))
+    figures_of = pd.DataFrame({"flat": values}).T
+    page = render(replace(inputs, results=(result,), performance=figures_of, **NO_REFUSALS))
     row = next(row for row in table(page, "by-return") if "flat" in row[0])
     assert row.count("n/a") == 4  # Sharpe, Sortino, beta, win rate
     assert "∞" in row

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from qushi.backtests.refusals import largest_refusals, refusals_by_reason, refusals_of_all
 from qushi.core import BacktestResult, Bars, Forecasts, PanicIndex
 from qushi.core.calendar import PER_YEAR, sessions
 from qushi.core.notes import Said
-
 from qushi.core.result import COSTS, EQUITY, FILLS, ORDERS, POSITIONS
 from qushi.reports import ReportInput
 
@@ -75,7 +75,9 @@ def holding(returns: Sequence[float], start: str = "2020-01-02", name: str = "he
         positions = [(d, "000300.SH", shares, c, shares * c) for d, c in zip(days, close, strict=True)]
     held = shares * close
     cash = np.full(len(days), 0.0 if shares else CASH)
-    equity = pd.DataFrame({"cash": cash, "holdings": held, "receivable": 0.0, "equity": cash + held}, index=days)
+    equity = pd.DataFrame(
+        {"cash": cash, "holdings": held, "receivable": 0.0, "equity": cash + held}, index=days
+    )
     return BacktestResult(name, CASH, *_ledger(orders, fills, positions), equity)
 
 
@@ -144,6 +146,8 @@ def figures(result: BacktestResult, benchmark: pd.Series, per_year: int) -> dict
         "max_drawdown": float((wealth / np.maximum.accumulate(wealth) - 1).min()),
         "calmar": np.nan,
         "exposure": float((result.equity["holdings"] > 0).mean()),
+        "idle_cash": float((result.equity["cash"] / result.equity["equity"]).mean()),
+        "last_cash": float(result.equity["cash"].iloc[-1] / result.equity["equity"].iloc[-1]),
         "turnover": 4.2 if sells else 0.0,
         "orders": len(result.orders),
         "fills": len(result.fills),
@@ -151,6 +155,8 @@ def figures(result: BacktestResult, benchmark: pd.Series, per_year: int) -> dict
         "round_trips": sells,
         "win_rate": 0.44 if sells else np.nan,
         "costs": result.costs,
+        "dividends": 0.0,
+        "dividend_tax": 0.0,
         "final_equity": float(result.equity["equity"].iloc[-1]),
         "excess_return": total - base,
         "beta": 0.6 if sells else np.nan,
@@ -235,6 +241,7 @@ def example_inputs(
         trade(bars, "panic_filter · never", always & False),
     )
     per_year = PER_YEAR[calendar]
+    refused = refusals_of_all(results, bars, {})
     inputs = ReportInput(
         name="CSI 300 趋势与恐慌",
         description="Three forecasters, four strategies, and a panic index read from synthetic posts. "
@@ -287,6 +294,8 @@ def example_inputs(
                 "balanced_accuracy": [0.41],
             }
         ),
+        refusals=refusals_by_reason(refused, {r.name: len(r.orders) for r in results}),
+        largest_refusals=largest_refusals(refused),
         tear_sheets={r.name: f"tearsheet-{i}.html" for i, r in enumerate(results)},
         language="en",
     )

@@ -1,0 +1,105 @@
+"""What an exchange charges and accepts, computed naively with fractions and without qushi's tables.
+
+Only the years that `markets` draws from are covered.  Money is a fraction of the currency, a price a
+whole number of ten-thousandths.
+"""
+
+from datetime import date
+from fractions import Fraction
+
+from markets import SHARES, UNIT
+
+CENT = Fraction(1, 100)
+
+
+def cents(amount: Fraction) -> Fraction:
+    """Rounded half-up to the cent."""
+    return (amount / CENT + Fraction(1, 2)) // 1 * CENT
+
+
+def fees(board: str, day: date, buy: bool, shares: Fraction, price: int) -> tuple[Fraction, ...]:
+    """Commission, levy of the state and fee of the market's institutions."""
+    if not shares:
+        return Fraction(0), Fraction(0), Fraction(0)
+    amount = shares * Fraction(price, UNIT)
+    if board == "us":
+        return Fraction(0), cents(_sec(day, amount) * (not buy)), cents(_taf(day, shares) * (not buy))
+    if board.startswith("tw"):
+        tax = Fraction(3 if board == "tw" else 1, 1000)
+        return (
+            cents(max(amount * Fraction("0.001425"), Fraction(20))),
+            cents(amount * tax * (not buy)),
+            Fraction(0),
+        )
+    commission = cents(max(amount * Fraction("0.00025"), Fraction(5)))
+    if board not in SHARES:
+        return commission, Fraction(0), Fraction(0)
+    stamp = Fraction("0.0005") if day >= date(2023, 8, 28) else Fraction("0.001")
+    transfer = Fraction("0.00002") if day >= date(2015, 8, 1) else Fraction(0)
+    transfer = Fraction("0.00001") if day >= date(2022, 4, 29) else transfer
+    return commission, cents(amount * stamp * (not buy)), cents(amount * transfer)
+
+
+def _sec(day: date, amount: Fraction) -> Fraction:
+    if day < date(2024, 5, 22):
+        return amount * 8 / 1_000_000
+    return amount * Fraction("27.8") / 1_000_000 if day < date(2025, 5, 14) else Fraction(0)
+
+
+def _taf(day: date, shares: Fraction) -> Fraction:
+    rate, cap = ("0.000166", "8.30") if day < date(2026, 1, 1) else ("0.000195", "9.79")
+    return min(shares * Fraction(rate), Fraction(cap))
+
+
+def dividend_tax_rate(board: str, bought: date, sold: date) -> Fraction:
+    """A fifth within a month of the purchase, then a tenth: no window here is longer than a year."""
+    if board not in SHARES:
+        return Fraction(0)
+    month = bought.month % 12 + 1
+    year = bought.year + (bought.month == 12)
+    day = bought.day
+    while True:  # the last day of a shorter month
+        try:
+            return Fraction(1, 5) if sold <= date(year, month, day) else Fraction(1, 10)
+        except ValueError:
+            day -= 1
+
+
+def settles_at_once(board: str, symbol: str, day: date) -> bool:
+    """Whether shares may be sold on the day of their purchase."""
+    cross_border = symbol.startswith("513") and day >= date(2015, 1, 19)
+    return cross_border or board in ("us", "tw", "tw_fund")
+
+
+def buy_steps(board: str) -> tuple[int, int]:
+    """A purchase is at least the first, then in steps of the second."""
+    if board in ("index", "us"):
+        return 1, 1
+    if board.startswith("tw"):
+        return 1000, 1000
+    return {"star": (200, 1), "bse": (100, 1)}.get(board, (100, 100))
+
+
+def legal_buy(board: str, wanted: Fraction) -> int:
+    least, step = buy_steps(board)
+    most = int(wanted + Fraction(1, 10**6))
+    return 0 if most < least else most - most % step
+
+
+def is_legal_sale(board: str, shares: int, settled: int) -> bool:
+    """All that may be sold, or full lots, with or without the odd remainder of all."""
+    least, step = buy_steps(board)
+    if shares == settled:
+        return True
+    if step == 1:
+        return shares >= least
+    return shares % step in (0, settled % step)
+
+
+def legal_sale(board: str, wanted: Fraction, settled: Fraction) -> int:
+    """The most shares up to `wanted` that one sale may name, by trying all."""
+    have = int(settled + Fraction(1, 10**6))
+    most = min(int(wanted + Fraction(1, 10**6)), have)
+    while most > 0 and not is_legal_sale(board, most, have):
+        most -= 1
+    return most
