@@ -16,9 +16,10 @@ import pytest
 from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
-from exchange_oracle import fees, is_legal_sale, legal_buy, settles_at_once
-from execution_oracle import Played, Terms, reenact
-from markets import UNIT, Market, random_market, tick_of
+from account_oracle import Terms
+from exchange_oracle import UNIT, fees, is_legal_sale, legal_buy, settles_at_once, tick_of
+from execution_oracle import Played, reenact
+from markets import Market, random_market
 from order_scripts import Asked, RandomOrders
 from qushi.backtests import Broker, MarketBroker, backtest, backtest_class
 from qushi.core import BacktestResult, Bars, Weights

@@ -7,36 +7,14 @@ session.
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import date
 from fractions import Fraction
 
-from exchange_oracle import (
-    cents,
-    dividend_tax_rate,
-    fees,
-    legal_buy,
-    legal_sale,
-    settles_at_once,
-)
-from markets import UNIT, Action, Day, Market, Stock, half_up, tick_of
+from account_oracle import DUST, NaiveAccount, Parcel, Terms
+from exchange_oracle import UNIT, fees, half_up, legal_buy, legal_sale, settles_at_once, tick_of
+from markets import Day, Market, Stock
 from order_scripts import Asked
 
-DUST = Fraction(1, 10**9)
 MILLIONTH = Fraction(1, 10**6)  # money is counted in these, which only divisible shares can show
-
-
-@dataclass(frozen=True)
-class Terms:
-    """How the account trades; the names are those of `Broker`."""
-
-    cash: float = 100_000.0
-    lots: bool = True
-    slippage: float = 0.0
-    participation: float = 0.25
-    fill: str = "next_open"
-    dividends: str = "cash"
-    rights: str = "subscribe"
-    delisting_value: float = 1.0
 
 
 @dataclass
@@ -56,20 +34,12 @@ class Order:
 
 
 @dataclass
-class Parcel:
-    bought: date
-    step: int
-    shares: Fraction
-    untaxed: Fraction = Fraction(0)  # income a share
-
-
-@dataclass
 class Played:
     """What must have happened; money in currency."""
 
     orders: list[Order]
+    actions: list[tuple]
     fills: list[tuple] = field(default_factory=list)
-    actions: list[tuple] = field(default_factory=list)
     curve: list[tuple[Fraction, ...]] = field(default_factory=list)
 
 
@@ -79,39 +49,30 @@ def reenact(
     """`filled` are the quantities that the backtest says, by order: trusted only where shares are
     divisible and cash ran out, after a check that a little more could not be paid.  `restated`: the
     quantities in the book are already those after a corporate action."""
-    return _Account(market, book, terms, filled, restated).play()
+    return _Reenactment(market, book, terms, filled, restated).play()
 
 
-class _Account:
+class _Reenactment(NaiveAccount):
+    """The account with its orders, from the first session to the last."""
+
     def __init__(self, market, book, terms, filled, restated):
-        self.market, self.terms, self.told, self.restated = market, terms, filled, restated
+        super().__init__(market, terms)
+        self.told, self.restated = filled, restated
         self.stocks = {stock.symbol: stock for stock in market.stocks}
-        self.cash, self.owed = Fraction(terms.cash), []
-        self.parcels: dict[str, list[Parcel]] = defaultdict(list)
         self.orders = [self._enter(n, asked) for n, asked in enumerate(book, 1)]
-        self.played = Played(self.orders)
+        self.played = Played(self.orders, self.actions)
         self.steps = sorted({at for stock in market.stocks for at in stock.days})
-        self.before: dict[str, int] = {}  # position of the last row
         self.traded: dict[str, Fraction] = {}
 
     def play(self) -> Played:
         for step, at in enumerate(self.steps):
-            self.step, self.at = step, at
-            self.today = self.market.dates[self.at]
             self.traded = defaultdict(Fraction)
-            self._pay()
-            for stock in self.market.stocks:
-                self._leave(stock)
-            for stock in sorted(self.market.stocks, key=self._order_of_acting):
-                self._act(stock)
+            self.open_session(step, at)
             self._activate()
             for order in sorted(self._alive(), key=self._turn):
                 if order.reason is None:
                     self._attempt(order)
-            for stock in self.market.stocks:
-                if self.at in stock.days:
-                    self.before[stock.symbol] = self.at
-            self._close_of_session()
+            self._close_session()
         for order in (o for o in self.orders if o.reason is None):
             last = order.asked.decided == len(self.steps) - 1
             order.reason = "end_of_data" if last else order.obstacle or "not_reached"
@@ -136,109 +97,7 @@ class _Account:
     def _alive(self) -> list[Order]:
         return [o for o in self.orders if o.asked.decided < self.step and o.reason is None]
 
-    # Corporate actions
-
-    def _pay(self) -> None:
-        for due in sorted(d for d in self.owed if d[0] <= self.today):
-            self.owed.remove(due)
-            self._book(due[1], "payment", cash=due[2], receivable=-due[2])
-
-    def _order_of_acting(self, stock: Stock) -> tuple:
-        """Money matters to rights alone: what is known comes first, the oldest ex session first."""
-        then = self.before.get(stock.symbol, self.at)
-        due = [at for at in stock.actions if then < at <= self.at]
-        return not stock.known, min(due, default=0), stock.symbol
-
-    def _act(self, stock: Stock) -> None:
-        if self.at not in stock.days or stock.symbol not in self.before:
-            return
-        then = self.before[stock.symbol]
-        price = Fraction(stock.days[then].close)
-        if not stock.known:
-            if self.at in stock.ratios:
-                ratio = stock.ratios[self.at]
-                self._reinvest(stock, ratio, price / ratio)
-                self._restate(stock, ratio, 1 / ratio)
-            return
-        for action in (a for at, a in sorted(stock.actions.items()) if then < at <= self.at):
-            reference = action.reference(price)
-            if self.terms.dividends == "reinvest":
-                growth = price / reference
-                self._reinvest(stock, growth, reference)
-            else:
-                growth = 1 + action.bonus + action.split
-                self._hold_over(stock, action, reference)
-            self._restate(stock, growth, reference / price)
-            price = reference
-
-    def _hold_over(self, stock: Stock, action: Action, reference: Fraction) -> None:
-        symbol, parcels = stock.symbol, self.parcels[stock.symbol]
-        held = self._held(symbol)
-        if not held:
-            return
-        for parcel in parcels:
-            parcel.untaxed += action.cash + action.bonus
-        money = cents(held * action.cash)
-        later = action.pays is not None and self.market.dates[action.pays] > self.today
-        if money and later:
-            self.owed.append((self.market.dates[action.pays], symbol, money))
-        if money:
-            self._book(symbol, "dividend", **{"receivable" if later else "cash": money})
-        growth = 1 + action.bonus + action.split
-        if growth != 1:
-            self._grow(symbol, "shares", growth, reference)
-        if action.rights and self.terms.rights == "subscribe" and self.parcels[symbol]:
-            self._subscribe(symbol, held, action)
-
-    def _subscribe(self, symbol: str, held: Fraction, action: Action) -> None:
-        wanted = held * action.rights
-        if self.terms.lots:
-            wanted = Fraction(int(wanted + Fraction(1, 10**6)))
-            while wanted and cents(wanted * action.rights_price) > self.cash:
-                wanted -= 1
-        else:
-            wanted = min(wanted, self.cash / action.rights_price)
-        if wanted:
-            paid = min(cents(wanted * action.rights_price), self.cash)
-            self.parcels[symbol].append(Parcel(self.today, self.parcels[symbol][-1].step, wanted))
-            self._book(symbol, "rights", wanted, cash=-paid)
-
-    def _reinvest(self, stock: Stock, growth: Fraction, reference: Fraction) -> None:
-        if self._held(stock.symbol):
-            self._grow(stock.symbol, "reinvested", growth, reference)
-
-    def _grow(self, symbol: str, kind: str, growth: Fraction, reference: Fraction) -> None:
-        held = self._held(symbol)
-        after, rest = held * growth, Fraction(0)
-        if self.terms.lots:
-            kept = Fraction(int(after + Fraction(1, 10**6)))
-            after, rest = kept, max(after - kept, Fraction(0))
-        parcels = self.parcels[symbol]
-        if kind == "shares" and after > held:
-            parcels.append(Parcel(self.today, parcels[-1].step, after - held))
-        elif after <= DUST:
-            parcels.clear()
-        else:
-            for parcel in parcels:
-                parcel.shares *= after / held
-                parcel.untaxed *= held / after
-        if after != held:
-            self._book(symbol, kind, after - held)
-        money = cents(rest * reference / UNIT) if rest > DUST else 0
-        if money:
-            self._book(symbol, "fraction", cash=money)
-
-    def _leave(self, stock: Stock) -> None:
-        if stock.delisted is None or self.market.dates[stock.delisted] > self.today:
-            return
-        held = self._held(stock.symbol)
-        if held:
-            last = stock.days[max(at for at in stock.days if at <= self.at)].close
-            value = Fraction(str(self.terms.delisting_value)) * last / UNIT
-            self.parcels[stock.symbol].clear()
-            self._book(stock.symbol, "delisted", -held, cash=cents(held * value))
-
-    def _restate(self, stock: Stock, growth: Fraction, change: Fraction) -> None:
+    def restate(self, stock: Stock, growth: Fraction, change: Fraction) -> None:
         for order in self._alive():
             if order.asked.symbol != stock.symbol:
                 continue
@@ -256,14 +115,8 @@ class _Account:
         if order.asked.buy:
             legal = legal_buy(stock.board, grown)
         else:
-            legal = legal_sale(stock.board, grown, max(grown, self._held(stock.symbol)))
+            legal = legal_sale(stock.board, grown, max(grown, self.held(stock.symbol)))
         return Fraction(legal) or grown
-
-    def _book(self, symbol, kind, quantity=Fraction(0), cash=Fraction(0), receivable=Fraction(0)):
-        self.cash = round(self.cash + cash, 6)
-        self.played.actions.append((self.step, symbol, kind, quantity, cash, receivable))
-
-    # Orders
 
     def _activate(self) -> None:
         """The legs of a bracket, at the session after their parent was filled."""
@@ -404,7 +257,7 @@ class _Account:
         return quantity, "cash"
 
     def _sellable(self, order: Order, stock: Stock, day: Day, price: int) -> tuple[Fraction, str]:
-        held = self._held(stock.symbol)
+        held = self.held(stock.symbol)
         young = (
             0
             if settles_at_once(stock.board, stock.symbol, self.today)
@@ -427,7 +280,7 @@ class _Account:
         if abs(possible - held) <= DUST:
             possible = held
         charged = sum(fees(stock.board, self.today, False, possible, price))
-        charged += self._tax(stock, possible)
+        charged += self.tax(stock, possible)
         if self.cash + possible * price / UNIT < charged - DUST:
             return Fraction(0), "cash"
         return possible, reason
@@ -435,7 +288,7 @@ class _Account:
     def _fill(self, order: Order, stock: Stock, quantity: Fraction, price: int) -> None:
         symbol, buy = stock.symbol, order.asked.buy
         parts = fees(stock.board, self.today, buy, quantity, price)
-        tax = Fraction(0) if buy else self._tax(stock, quantity)
+        tax = Fraction(0) if buy else self.tax(stock, quantity)
         amount = (-1 if buy else 1) * quantity * price / UNIT
         self.cash = round(self.cash + amount - sum(parts), 6)
         self.traded[symbol] += quantity
@@ -444,26 +297,11 @@ class _Account:
         if buy:
             self.parcels[symbol].append(Parcel(self.today, self.step, quantity))
             return
-        for parcel, part in self._oldest(symbol, quantity):
+        for parcel, part in self.oldest(symbol, quantity):
             parcel.shares -= part
         self.parcels[symbol] = [p for p in self.parcels[symbol] if p.shares > DUST]
         if tax:
-            self._book(symbol, "tax", cash=-tax)
-
-    def _tax(self, stock: Stock, quantity: Fraction) -> Fraction:
-        due = Fraction(0)
-        for parcel, part in self._oldest(stock.symbol, quantity):
-            due += part * parcel.untaxed * dividend_tax_rate(stock.board, parcel.bought, self.today)
-        return cents(due)
-
-    def _oldest(self, symbol: str, quantity: Fraction) -> list[tuple[Parcel, Fraction]]:
-        taken = []
-        for parcel in self.parcels[symbol]:
-            part = min(parcel.shares, quantity)
-            if part > 0:
-                taken.append((parcel, part))
-                quantity -= part
-        return taken
+            self.book(symbol, "tax", cash=-tax)
 
     def _end(self, order: Order, reason: str) -> None:
         """The order is over; so are those bound to it."""
@@ -479,13 +317,12 @@ class _Account:
             if together or sisters or child or parent:
                 other.reason = "cancelled"
 
-    def _held(self, symbol: str) -> Fraction:
-        return sum((p.shares for p in self.parcels[symbol]), Fraction(0))
-
-    def _close_of_session(self) -> None:
+    def _close_session(self) -> None:
         worth = Fraction(0)
         for stock in self.market.stocks:
-            held = self._held(stock.symbol)
+            if self.at in stock.days:
+                self.before[stock.symbol] = self.at
+            held = self.held(stock.symbol)
             if held:
                 last = max(at for at in stock.days if at <= self.at)
                 worth += held * stock.days[last].close / UNIT

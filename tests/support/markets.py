@@ -13,13 +13,12 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 
+from exchange_oracle import SHARES, UNIT, band_of, half_up, tick_of, widths
 from qushi.core import Actions, Bars, Listing
 from qushi.core.actions import COLUMNS as ACTIONS
 from qushi.core.bars import COLUMNS as BARS
 from qushi.core.calendar import sessions
 
-UNIT = 10_000  # a price is a whole number of ten-thousandths
-SHARES = ("main", "chinext", "star", "bse")
 WINDOWS = {
     "XSHG": (
         *("2014-06-03", "2015-07-20", "2015-08-25", "2020-08-07", "2022-04-15", "2023-03-28"),
@@ -50,7 +49,6 @@ POOL: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("0050.TW", "tw_fund", ""),
     ),
 }
-_TW_TICKS = ((10, 100), (50, 500), (100, 1000), (500, 5000), (1000, 10_000), (10**9, 50_000))
 
 
 @dataclass(frozen=True)
@@ -141,67 +139,6 @@ def random_market(seed: int, length: int = 20, symbols: int = 3, calendar: str =
 
 def _calendar(calendar: str, start: str) -> pd.DatetimeIndex:
     return sessions(calendar, start, str(pd.Timestamp(start) + pd.Timedelta(days=70)))
-
-
-def tick_of(board: str, price: Fraction | int) -> int:
-    """The tick at a price, both in ten-thousandths."""
-    if board == "fund":
-        return 10
-    if board == "index":
-        return 1
-    if board == "us":
-        return 100 if price >= UNIT else 1
-    if board == "tw_fund":
-        return 500 if price >= 50 * UNIT else 100
-    if board == "tw":
-        return next(tick for below, tick in _TW_TICKS if price < below * UNIT)
-    return 100
-
-
-def half_up(board: str, price: Fraction | int) -> int:
-    """The tick nearest to a price, the upper one of two equally near."""
-    tick = tick_of(board, price)
-    return int((2 * price + tick) // (2 * tick)) * tick
-
-
-def widths(board: str, symbol: str, day: date, st: bool, age: int | None, listed: date | None):
-    """Per cent down and up from the reference; None where the day has no limit.  `age` 1: first day."""
-    if board in ("us", "index"):
-        return None
-    if board in ("tw", "tw_fund"):
-        free = board == "tw" and age is not None and age <= 5
-        return None if free else (10, 10) if day >= date(2015, 6, 1) else (7, 7)
-    if age is not None and listed is not None and board != "fund":
-        reform = {"main": date(2023, 4, 10), "chinext": date(2020, 8, 24)}.get(board, date(2019, 7, 22))
-        if listed >= reform and age <= (1 if board == "bse" else 5):
-            return None
-        if listed < reform and age == 1:
-            return (36, 44) if listed >= date(2014, 6, 13) else None
-    if board == "fund":
-        return (20, 20) if symbol.startswith("588") else (10, 10)
-    if board in ("star", "bse"):
-        return (20, 20) if board == "star" else (30, 30)
-    if board == "chinext" and day >= date(2020, 8, 24):
-        return 20, 20
-    if st and not (board == "main" and day >= date(2026, 7, 6)):
-        return 5, 5
-    return 10, 10
-
-
-def band_of(board: str, reference: int, width: tuple[int, int] | None) -> tuple[int, int] | None:
-    """Lowest and highest price of a day."""
-    if width is None:
-        return None
-    low, high = (Fraction(reference * (100 + w), 100) for w in (-width[0], width[1]))
-    if board.startswith("tw"):
-        down, up = tick_of(board, low), tick_of(board, high)
-        return int(-(-low // down)) * down, int(high // up) * up
-    tick = tick_of(board, reference)
-    low, high = half_up(board, low), half_up(board, high)
-    return (
-        reference - tick if reference - low < tick else low,
-        reference + tick if high - reference < tick else high,
-    )
 
 
 class _Maker:
