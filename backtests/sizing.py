@@ -8,6 +8,8 @@ beside it, so that the error of all together is least and the money is enough:
 Rounding each to the nearer one is the answer where that can be paid.  Where it cannot, choosing which
 wishes are rounded up is a knapsack of 0 and 1.  It is solved to the cent (Nemhauser and Ullmann 1969,
 with Dantzig's bound), because filling it greedily may leave a large wish unmet for two small ones.
+(SciPy's HiGHS solves it too, but now and then prints to standard output, where `--json` allows one
+document only.)
 
 All wishes together may lack only what the trades cost, or a dividend not yet paid: then all are made
 smaller by the same share, so that "all in" ends in shares and not in refusals.  Wishes beyond the money
