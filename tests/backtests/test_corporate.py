@@ -253,8 +253,9 @@ def test_cash_dividends_equal_a_computation_by_hand(bars: Bars) -> None:
     for session, close in closes.iloc[2:].items():
         while todo and todo[0].Index <= session:
             action = todo.pop(0)
-            bought = min(held * action.rights, (cash + round(held * action.cash, 2)) / 2.0)
-            cash += round(held * action.cash, 2) - bought * 2.0
+            paid = np.floor(held * action.cash * 100 + 0.5 + 1e-6) / 100  # half a cent is rounded up
+            bought = min(held * action.rights, (cash + paid) / 2.0)
+            cash += paid - bought * 2.0
             held += held * (action.bonus + action.split) + bought
         assert result.equity.loc[session, "equity"] == pytest.approx(cash + held * close, abs=0.05)
 

@@ -95,38 +95,34 @@ def agree(result: BacktestResult, played: Played) -> None:
     step = {session: n for n, session in enumerate(result.equity.index)}
     fills = [
         (
-            *(f.order, step[f.session], f.symbol, f.side == "buy", near(f.quantity)),
-            round(f.price * UNIT, 4),
-            *(round(x, 2) for x in (f.commission, f.stamp_duty, f.transfer_fee)),
+            *(f.order, step[f.session], f.symbol, f.side == "buy", f.quantity, f.price * UNIT),
+            *(f.commission, f.stamp_duty, f.transfer_fee),
         )
         for f in result.fills.itertuples()
     ]
-    assert fills == [
-        (*f[:4], near(f[4]), f[5], *(round(float(x), 2) for x in f[6:])) for f in played.fills
-    ]
+    same(fills, played.fills)
     actions = [
-        (step[a.session], a.symbol, a.kind, near(a.quantity), near(a.cash), near(a.receivable))
+        (step[a.session], a.symbol, a.kind, a.quantity, a.cash, a.receivable)
         for a in result.actions.itertuples()
     ]
-    expected = [(*a[:3], *(near(x) for x in a[3:])) for a in played.actions]
-    assert sorted(actions, key=by_symbol) == sorted(expected, key=by_symbol)
-    for found, order in zip(result.orders.itertuples(), played.orders, strict=True):
-        assert (found.reason, near(found.quantity), near(found.filled)) == (
-            order.reason,
-            near(order.quantity),
-            near(order.filled),
-        ), found
+    same(sorted(actions, key=by_symbol), sorted(played.actions, key=by_symbol))
+    orders = [(o.symbol, o.reason, o.quantity, o.filled) for o in result.orders.itertuples()]
+    same(orders, [(o.asked.symbol, o.reason, o.quantity, o.filled) for o in played.orders])
     curve = np.array([[float(x) for x in row] for row in played.curve])
     np.testing.assert_allclose(result.equity[["cash", "holdings", "receivable"]], curve, atol=0.005)
+
+
+def same(found: list[tuple], expected: list[tuple]) -> None:
+    """Row by row: words alike, numbers to a few millionths."""
+    for row, other in zip(found, expected, strict=True):
+        for one, two in zip(row, other, strict=True):
+            alike = one == two if isinstance(one, str) else abs(one - float(two)) < 5e-6
+            assert alike, (row, [x if isinstance(x, str) else float(x) for x in other])
 
 
 def by_symbol(action: tuple) -> tuple:
     """What happens to different symbols at one open has no order; what happens to one has."""
     return action[:2]
-
-
-def near(x: float | Fraction) -> float:
-    return round(float(x), 6) + 0.0
 
 
 def invariants(market: Market, result: BacktestResult, book: list[Asked], terms: Terms) -> None:

@@ -281,7 +281,7 @@ class _Reenactment(NaiveAccount):
             possible = held
         charged = sum(fees(stock.board, self.today, False, possible, price))
         charged += self.tax(stock, possible)
-        if self.cash + possible * price / UNIT < charged - DUST:
+        if self.cash + possible * price / UNIT < charged - 10 * MILLIONTH:
             return Fraction(0), "cash"
         return possible, reason
 
