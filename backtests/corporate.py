@@ -75,8 +75,7 @@ def grown(held: float, growth: float, reference: float, *, whole: bool) -> Chang
         return Change(after - held, 0.0)
     kept = float(floor(after + 1e-6))
     fraction = after - kept
-    # Often exactly half a cent, since both closes stand on ticks: a float's last digits must not decide.
-    return Change(kept - held, money(round(fraction * reference, 6)) if fraction > DUST else 0.0)
+    return Change(kept - held, money(fraction, reference) if fraction > DUST else 0.0)
 
 
 class Schedule:

@@ -114,12 +114,17 @@ def dividend_tax(sold: Iterable[Parcel], session: pd.Timestamp, rate: TaxRate) -
             share = rate(ex_session, parcel.bought, session)
             if share:
                 due += _exact(parcel.shares) * _exact(taxable) * _exact(share)
-    return float(due.quantize(_CENT, rounding=ROUND_HALF_UP))
+    return _to_cents(due)
 
 
 def money(*factors: float) -> float:
     """The product, exact as the numbers are written, rounded half-up to the cent."""
-    return float(prod(map(_exact, factors), start=Decimal(1)).quantize(_CENT, ROUND_HALF_UP))
+    return _to_cents(prod(map(_exact, factors), start=Decimal(1)))
+
+
+def _to_cents(amount: Decimal) -> float:
+    """Half-up; the last digits of a float decide nothing where prices on ticks make half a cent."""
+    return float(round(amount, DIGITS).quantize(_CENT, ROUND_HALF_UP))
 
 
 def _exact(number: float) -> Decimal:

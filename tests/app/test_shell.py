@@ -123,6 +123,8 @@ def test_run_interrupted_by_a_person_ends_with_130_and_one_sentence(tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell that runs this suite in the background has its children ignore the signal.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     until = time.monotonic() + 60
     while not list((tmp_path / "store").rglob("*")) and time.monotonic() < until:

@@ -257,7 +257,9 @@ def test_cash_dividends_equal_a_computation_by_hand(bars: Bars) -> None:
             bought = min(held * action.rights, (cash + paid) / 2.0)
             cash += paid - bought * 2.0
             held += held * (action.bonus + action.split) + bought
-        assert result.equity.loc[session, "equity"] == pytest.approx(cash + held * close, abs=0.05)
+        assert result.equity.loc[session, "equity"] == pytest.approx(
+            cash + held * close, rel=1e-6
+        )  # a rounded cent of cash buys a share or a part of one, and shares multiply
 
 
 def test_schedule_hands_out_every_action_once_and_not_before_its_session() -> None:
