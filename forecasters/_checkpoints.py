@@ -22,7 +22,7 @@ from . import _folds, labels, scaling, windows
 from .base import Forecaster, write_whole
 
 _FORMAT = 1
-_LIBRARIES = ("numpy", "pandas", "scikit-learn", "ta", "torch")
+_LIBRARIES = ("lightgbm", "numpy", "pandas", "scikit-learn", "scipy", "statsmodels", "ta", "torch")
 """A newer release of these may fit the same data to other numbers."""
 
 

@@ -1,5 +1,6 @@
-"""Technical indicators from the package `ta`, restated without a scale and with a declared warm-up.
+"""Technical indicators without a scale and with a declared warm-up: from `ta`, and Chinese ones.
 
+The Chinese ones are our own (`_chinese.py`); those that `ta` has too, but otherwise, end in `_cn`.
 Offered are only indicators that a truncation test found causal and that forget their start: an
 exponential mean with factor a still carries (1 - a)^W of its first value after W rows, so W is declared
 long enough that this rest is below 1e-8 and a value computed from W rows equals the one from 4 W rows.
@@ -16,7 +17,10 @@ from types import MappingProxyType
 from typing import Literal, get_args
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+
+from . import _chinese
 
 IndicatorName = Literal[
     "adx",
@@ -41,6 +45,16 @@ IndicatorName = Literal[
     "ultimate",
     "williams_r",
     "wma",
+    "atr_cn",
+    "bias",
+    "boll",
+    "brar",
+    "cci_cn",
+    "dmi",
+    "kdj",
+    "macd_cn",
+    "psy",
+    "trix_cn",
 ]
 
 
@@ -49,12 +63,12 @@ class Indicator:
     """Columns, warm-up (rows at the head that are NaN) and the computation of one indicator.
 
     `compute` takes the back-adjusted open, high, low, close and volume of one symbol, at least
-    `warm_up + 1` rows, and returns one series a column, scale-free.
+    `warm_up + 1` rows, and returns its columns, scale-free.
     """
 
     columns: tuple[str, ...]
     warm_up: int
-    compute: Callable[[pd.DataFrame], tuple[pd.Series, ...]]
+    compute: Callable[[pd.DataFrame], tuple[pd.Series | npt.NDArray[np.float64], ...]]
 
 
 def _forgets(factor: float, stages: int = 1) -> int:
@@ -243,6 +257,18 @@ INDICATORS: Mapping[str, Indicator] = MappingProxyType(
         "ultimate": Indicator(("ultimate",), 28, _ultimate),
         "williams_r": Indicator(("williams_r",), 13, _williams_r),
         "wma": Indicator(("wma",), 8, _wma),
+        "atr_cn": Indicator(("atr_cn",), 14, _chinese.atr),
+        "bias": Indicator(tuple(f"bias_{n}" for n in _chinese.BIAS_WINDOWS), 23, _chinese.bias),
+        "boll": Indicator(("boll_position", "boll_width"), 19, _chinese.boll),
+        "brar": Indicator(("brar_ar", "brar_br"), 26, _chinese.brar),
+        "cci_cn": Indicator(("cci_cn",), 13, _chinese.cci),
+        "dmi": Indicator(("dmi_pdi", "dmi_mdi", "dmi_adx", "dmi_adxr"), 25, _chinese.dmi),
+        "kdj": Indicator(("kdj_k", "kdj_d", "kdj_j"), _forgets(1 / 3, 2) + 8, _chinese.kdj),
+        "macd_cn": Indicator(
+            ("macd_cn_dif", "macd_cn_dea", "macd_cn_bar"), _forgets(_span(26), 2), _chinese.macd
+        ),
+        "psy": Indicator(("psy",), 12, _chinese.psy),
+        "trix_cn": Indicator(("trix_cn", "trix_cn_signal"), _forgets(_span(12), 3) + 9, _chinese.trix),
     }
 )
 INDICATOR_NAMES: tuple[str, ...] = get_args(IndicatorName)

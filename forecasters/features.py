@@ -10,14 +10,16 @@ ratios, so that one global model may learn from several symbols.  C, H, L, O, V 
     volume_n      ln(V[t] / median of V over the n rows up to t), NaN where V[t] or the median is 0
     weekday_*, month_*   sine and cosine of the position in the five-day week and in the year
     gap, body, spread    ln(O[t]/C[t-1]), ln(C[t]/O[t]), ln(H[t]/L[t])
+    KMID ... VSUMD60     the set Alpha158 of Qlib (`_alpha158.py`), under the names it has there
     panic_a, panic_z_a, attention_a   of audience a, as published for t (panic over 100), each with a
                          `*_known` column that is 1 where the value is known and 0 where it is not
 
 NaN is "not known" (warm-up, no trade, no texts) and is never filled here.
 """
 
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Annotated, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +29,9 @@ from pydantic import Field
 from ..core import Bars, DataError, Features, PanicIndex, Settings
 from ..core.panic import ALL
 from ..core.texts import AUDIENCES
+from ._alpha158 import ALPHA158
 from ._indicators import INDICATOR_NAMES, INDICATORS, IndicatorName
+from ._rolling import RollingSet
 
 KNOWN = "_known"
 """Suffix of the column that says whether the value of the column before it is known."""
@@ -38,6 +42,10 @@ _PANIC = {"panic": "panic", "z": "panic_z", "attention": "attention"}
 
 Rows = Annotated[int, Field(ge=1)]
 Spans = Annotated[int, Field(ge=2)]
+Lines = Annotated[int, Field(ge=3)]  # through two points every line fits
+
+SetName = Literal["alpha158"]
+_SETS: Mapping[str, RollingSet] = MappingProxyType({"alpha158": ALPHA158})
 
 
 class FeatureSet(Settings):
@@ -48,12 +56,21 @@ class FeatureSet(Settings):
     calendar, candle
         Whether to add weekday and month, and the shape of the day's bar.
     indicators
-        From `ta`, standard windows: see `feature_names()` for what they are called.
+        Standard windows, from `ta` or as Chinese software draws them (kdj, dmi, bias, those in `_cn`,
+        ...): see `feature_names()` for what their columns are called.
+    sets
+        Named sets of many features: "alpha158", those of Qlib's benchmarks.
+    windows
+        Window lengths in rows of the sets; without `sets` they count for nothing.
     panic
         Audiences ("public", "institution", "all") whose panic index becomes a feature.
 
     >>> FeatureSet(returns=[1, 5], volatility=[5], volume=[], calendar=False, indicators=[]).names
     ('return_1', 'return_5', 'volatility_5')
+    >>> plain = FeatureSet(returns=[], volatility=[], volume=[], calendar=False, indicators=[])
+    >>> names = plain.model_copy(update={"sets": ("alpha158",)}).names
+    >>> len(names), names[:2], names[-1]
+    (157, ('KMID', 'KLEN'), 'VSUMD60')
     """
 
     returns: tuple[Rows, ...] = (1, 2, 5, 10, 20)
@@ -62,6 +79,8 @@ class FeatureSet(Settings):
     calendar: bool = True
     candle: bool = False
     indicators: tuple[IndicatorName, ...] = ("rsi", "macd", "bollinger")
+    sets: tuple[SetName, ...] = ()
+    windows: tuple[Lines, ...] = (5, 10, 20, 30, 60)
     panic: tuple[str, ...] = ()
 
     @property
@@ -73,6 +92,7 @@ class FeatureSet(Settings):
         names += _CALENDAR if self.calendar else ()
         names += _CANDLE if self.candle else ()
         names += [c for name in self.indicators for c in INDICATORS[name].columns]
+        names += [c for name in self.sets for c in _SETS[name].names(self.windows)]
         for audience in self.panic:
             for prefix in _PANIC.values():
                 names += [f"{prefix}_{audience}", f"{prefix}_{audience}{KNOWN}"]
@@ -82,7 +102,9 @@ class FeatureSet(Settings):
     def warm_up(self) -> int:
         """Rows at the head of each symbol that are incomplete: the longest warm-up of all features."""
         needs = [*self.returns, *self.volatility, *(n - 1 for n in self.volume), int(self.candle)]
-        return max([0, *needs, *(INDICATORS[name].warm_up for name in self.indicators)])
+        needs += [INDICATORS[name].warm_up for name in self.indicators]
+        needs += [_SETS[name].warm_up(self.windows) for name in self.sets]
+        return max([0, *needs])
 
     def build(self, bars: Bars, panic: PanicIndex | None = None) -> Features:
         """The feature matrix, one row a bar; row t uses bars and panic of t or earlier only.
@@ -128,9 +150,9 @@ class FeatureSet(Settings):
             columns.append(np.log(b["high"] / b["low"]))
         for name in self.indicators:
             columns += _indicator(name, b)
-        if not columns:
-            return np.empty((len(frame), 0))
-        table: npt.NDArray[np.float64] = np.column_stack([np.asarray(c, dtype=float) for c in columns])
+        parts = [np.asarray(c, dtype=float)[:, None] for c in columns]
+        parts += [_SETS[name].compute(b, self.windows) for name in self.sets]
+        table: npt.NDArray[np.float64] = np.hstack([np.empty((len(frame), 0)), *parts])
         table[~np.isfinite(table)] = np.nan  # a division by zero is a value that is not known
         return table
 
@@ -156,7 +178,9 @@ def feature_names() -> tuple[str, ...]:
 
 def everything(panic: Sequence[str] = (*AUDIENCES, ALL)) -> FeatureSet:
     """The feature set with all that is on offer, for the tests and the audit."""
-    return FeatureSet(candle=True, indicators=INDICATOR_NAMES, panic=tuple(panic))
+    return FeatureSet(
+        candle=True, indicators=INDICATOR_NAMES, sets=get_args(SetName), panic=tuple(panic)
+    )
 
 
 def _calendar(at: pd.DatetimeIndex) -> list[pd.Series]:

@@ -93,9 +93,9 @@ def train_network(
     progress: Progress = QUIET,
     checkpoint: Path | None = None,
 ) -> tuple[nn.Module, History]:
-    """Train the net that `build` makes; `targets` belong to `train` and `valid`, [n] each.
+    """Train the net that `build` makes; `targets` belong to `train` and `valid`, [n, outputs] each.
 
-    The net maps [B, lookback, F] to [B].  It comes back on the CPU, in evaluation mode.  Raises
+    The net maps [B, lookback, F] to [B, outputs].  It comes back on the CPU, in evaluation mode.  Raises
     `FitError` where the loss is not a number.
     """
     if len(train) == 0:
@@ -126,19 +126,22 @@ def train_network(
 
 
 def predict_network(net: nn.Module, windows: Windows, settings: Training) -> Float32Array:
-    """Outputs of the net for all windows, float32 [n]."""
+    """Outputs of the net for all windows, float32 [n, outputs]; [0, 0] where there are none."""
+    if len(windows) == 0:
+        return np.empty((0, 0), dtype=np.float32)
     device = choose_device(settings.device)
-    found = np.empty(len(windows), dtype=np.float32)
-    buffer = windows.buffer(min(1024, max(len(windows), 1)))
+    found: list[Float32Array] = []
+    buffer = windows.buffer(min(1024, len(windows)))
     with torch_threads(settings.threads), torch.inference_mode():
         net = net.to(device).eval()
         for which in windows.batches(1024):
             batch = torch.from_numpy(windows.gather(which, buffer)).to(device)
-            found[which] = net(batch).float().cpu().numpy()
+            found.append(net(batch).float().cpu().numpy())
         net.cpu()
-    if not np.isfinite(found).all():
+    answers: Float32Array = np.concatenate(found)
+    if not np.isfinite(answers).all():
         raise FitError("the net answered with something that is not a number")
-    return found
+    return answers
 
 
 @contextmanager

@@ -36,8 +36,8 @@ class TorchForecaster(Training, Forecaster):
     _history: History | None = PrivateAttr(None)
 
     @abstractmethod
-    def network(self, n_features: int, lookback: int) -> nn.Module:
-        """A fresh net that maps [B, lookback, n_features] to [B]."""
+    def network(self, n_features: int, lookback: int, outputs: int) -> nn.Module:
+        """A fresh net that maps [B, lookback, n_features] to [B, outputs]."""
 
     @property
     def history(self) -> History | None:
@@ -63,7 +63,7 @@ class TorchForecaster(Training, Forecaster):
             self._label = float(np.mean(train.targets, dtype=np.float64)), spread
         self._shape = train.n_features, train.lookback
         self._net, self._history = train_network(
-            lambda: self.network(*self._shape),
+            lambda: self.network(*self._shape, 1),
             train,
             valid,
             (self._wanted(train.targets), self._wanted(valid.targets)),
@@ -86,7 +86,7 @@ class TorchForecaster(Training, Forecaster):
                 f"fitted on windows of {self._shape[1]} rows x {self._shape[0]} features, asked about "
                 f"{windows.lookback} x {windows.n_features}"
             )
-        answer = predict_network(self._net, windows, self).astype(np.float64)
+        answer = predict_network(self._net, windows, self).astype(np.float64).reshape(len(windows))
         if self.target == "trend":
             return Prediction(p_up=0.5 * (1 + np.tanh(answer / 2)))
         mean, spread = self._label
@@ -107,13 +107,14 @@ class TorchForecaster(Training, Forecaster):
         features, lookback = (int(n) for n in state["shape"])
         mean, spread = (float(v) for v in state["label"])
         with torch.random.fork_rng(devices=[]):
-            net = self.network(features, lookback)
+            net = self.network(features, lookback, 1)
         weights = {k.removeprefix("net."): v for k, v in state.items() if k.startswith("net.")}
         net.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in weights.items()})
         self._net, self._shape, self._label = net.eval(), (features, lookback), (mean, spread)
 
     def _wanted(self, targets: Float32Array) -> Float32Array:
+        """What the net's outputs are compared with, [n, 1]."""
         if self.target == "trend":
-            return (targets > 0).astype(np.float32)
+            return (targets > 0).astype(np.float32)[:, None]
         mean, spread = self._label
-        return ((targets - mean) / spread).astype(np.float32)
+        return ((targets - mean) / spread).astype(np.float32)[:, None]

@@ -16,7 +16,8 @@ PACKAGE = "qushi.forecasters.models"
 KINDS = kinds(PACKAGE)
 FEATURES = FeatureSet(returns=[1, 5], volatility=[5], volume=[5], indicators=["bollinger"])
 WALK = WalkForward(lookback=5, min_train=150, valid=40, refit_every=90)
-TINY = {"hidden": [6], "dense": 4, "epochs": 3, "batch": 64}
+TINY = {"hidden": [6], "dense": 4, "attention": 4, "variational_dropout": 0.1, "epochs": 3, "batch": 64}
+TINY |= {"channels": [4], "width": 4, "heads": 2, "layers": 1, "feed_forward": 4}
 
 
 def is_net(kind):
@@ -173,8 +174,8 @@ def test_saved_model_answers_like_the_one_that_was_saved(monkeypatch, tmp_path, 
 def test_package_is_imported_without_the_heavy_libraries():
     code = (
         "import sys, qushi.forecasters; "
-        "print([m for m in ('torch', 'sklearn', 'ta', 'safetensors', 'pyarrow.parquet') "
-        "if m in sys.modules])"
+        "print([m for m in ('torch', 'sklearn', 'ta', 'safetensors', 'pyarrow.parquet', "
+        "'lightgbm', 'statsmodels') if m in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

@@ -122,7 +122,7 @@ def test_logistic_that_does_not_converge_is_a_fit_error():
 
 
 def test_lstm_by_default_has_three_layers_of_128_then_16_then_1():
-    net = LSTM().network(7, 20)
+    net = LSTM().network(7, 20, 1)
     shapes = {name: tuple(p.shape) for name, p in net.named_parameters()}
     assert shapes["layers.0.weight_ih_l0"] == (4 * 128, 7)
     assert shapes["layers.2.weight_hh_l0"] == (4 * 128, 128)

@@ -1,0 +1,58 @@
+"""Encoder-only transformer (Vaswani et al. 2017), norms first (Xiong et al. 2020).
+
+    x_0 = W row + b + position,   a = x + attention(norm(x)),   x' = a + feed_forward(norm(a))
+
+Each row of the window attends to all of its rows; the answer is read from the last one.  Norms come
+first because such a net trains without a warm-up of the learning rate.
+"""
+
+from torch import Tensor, nn
+
+from ._attention import EncoderLayer, TransformerForecaster, positions
+
+
+class TransformerEncoder(TransformerForecaster):
+    """Encoder layers on top of each other, then the outputs.
+
+    width
+        Numbers that stand for a row inside the net; a multiple of `heads`.
+    heads
+        Attentions side by side in a layer.
+    layers
+        Encoder layers.
+    feed_forward
+        Size of the hidden layer after each attention.
+    dropout
+        Share set to 0 while training: of attention weights, hidden layers and what is added up.
+
+    >>> TransformerEncoder(width=16, heads=2).kind
+    'transformer_encoder'
+    """
+
+    def network(self, n_features: int, lookback: int, outputs: int) -> nn.Module:
+        """The layers."""
+        return _Net(n_features, lookback, outputs, self)
+
+
+class _Net(nn.Module):
+    places: Tensor
+
+    def __init__(self, features: int, lookback: int, outputs: int, sizes: TransformerForecaster) -> None:
+        super().__init__()
+        width = sizes.width
+        self.embed = nn.Linear(features, width)
+        self.register_buffer("places", positions(lookback, width), persistent=False)
+        self.dropout = nn.Dropout(sizes.dropout)
+        self.layers = nn.ModuleList(
+            EncoderLayer(width, sizes.heads, sizes.feed_forward, sizes.dropout, norm_first=True)
+            for _ in range(sizes.layers)
+        )
+        self.norm = nn.LayerNorm(width)
+        self.out = nn.Linear(width, outputs)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        inner = self.dropout(self.embed(rows) + self.places)
+        for layer in self.layers:
+            inner = layer(inner)
+        answer: Tensor = self.out(self.norm(inner[:, -1]))
+        return answer
