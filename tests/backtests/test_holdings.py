@@ -88,3 +88,9 @@ def test_tax_of_several_parcels_is_rounded_once_and_half_up() -> None:
 def test_money_is_the_exact_product_rounded_half_up(shares: int, thousandths: int) -> None:
     exact = Decimal(shares) * Decimal(thousandths) / 1000
     assert money(shares, thousandths / 1000) == float(exact.quantize(Decimal("0.01"), ROUND_HALF_UP))
+
+
+def test_money_half_a_cent_hidden_in_the_last_digits_of_a_float_is_rounded_up() -> None:
+    # 416.005 / 10.66 shares, as a float has them, to the digits that count
+    assert Decimal("39.024859287054") * Decimal("10.66") < Decimal("416.005")
+    assert money(39.02485928705441, 10.66) == 416.01
