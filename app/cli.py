@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from . import cli_data, cli_rules, cli_runs, cli_sentiment, cli_texts
+from . import cli_data, cli_forecast, cli_rules, cli_runs, cli_sentiment, cli_texts, cli_tune
 from .shell import Json, Runs, Store, emit, emit_table, guarded, show_path, workspace
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ app.add_typer(cli_texts.app, name="texts")
 app.add_typer(cli_sentiment.app, name="sentiment")
 app.add_typer(cli_runs.app, name="runs")
 app.add_typer(cli_rules.app, name="rules")
+app.command()(cli_forecast.train)
+app.command()(cli_forecast.forecast)
+app.command()(cli_tune.tune)
 
 
 class Language(StrEnum):
@@ -38,6 +41,10 @@ class Language(StrEnum):
 
 ExperimentFile = Annotated[
     Path, typer.Argument(metavar="EXPERIMENT.toml", help="The experiment to read.")
+]
+
+Jobs = Annotated[
+    int, typer.Option("--jobs", "-j", help="Models and seeds fitted at once, each a process.", min=1)
 ]
 
 
@@ -61,19 +68,25 @@ def demo(json: Json = False, store: Store = None, runs: Runs = None) -> None:
 
 @app.command()
 @guarded
-def run(experiment: ExperimentFile, json: Json = False, store: Store = None, runs: Runs = None) -> None:
+def run(
+    experiment: ExperimentFile,
+    jobs: Jobs = 1,
+    json: Json = False,
+    store: Store = None,
+    runs: Runs = None,
+) -> None:
     """Run an experiment: models, strategies, backtests, tear sheets and one report."""
-    _run(experiment, json, store, runs)
+    _run(experiment, json, store, runs, jobs)
 
 
-def _run(path: Path, json: bool, store: Path | None, runs: Path | None) -> None:
+def _run(path: Path, json: bool, store: Path | None, runs: Path | None, jobs: int = 1) -> None:
     from .config import read_experiment
     from .console import ConsoleProgress
     from .run import run_experiment
 
     experiment = read_experiment(path)
     with ConsoleProgress(quiet=json) as progress:
-        finished = run_experiment(experiment, workspace(store, runs), progress)
+        finished = run_experiment(experiment, workspace(store, runs), progress, jobs)
     if json:
         emit(finished.summary())
         return
@@ -104,6 +117,7 @@ def backtest(
         str | None,
         typer.Option(help="Forecasts to trade on: a run's name, or a CSV or Parquet file of yours."),
     ] = None,
+    jobs: Jobs = 1,
     json: Json = False,
     store: Store = None,
     runs: Runs = None,
@@ -115,7 +129,7 @@ def backtest(
 
     read = read_experiment(experiment)
     with ConsoleProgress(quiet=json) as progress:
-        finished = backtest_experiment(read, workspace(store, runs), forecasts, progress)
+        finished = backtest_experiment(read, workspace(store, runs), forecasts, progress, jobs)
     if json:
         emit(finished.summary())
     else:

@@ -52,3 +52,25 @@ def show(
         if not table.empty:
             emit_table(table, as_json=False)
     show_path("report", report)
+
+
+@app.command()
+@guarded
+def models(
+    run: Annotated[str, typer.Argument(help="A run: its name, or the start of it.")],
+    strategy: Annotated[
+        str | None,
+        typer.Option(help="Whose returns to show; default: the first that traded on forecasts."),
+    ] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")] = False,
+    json: Json = False,
+    runs: Runs = None,
+) -> None:
+    """A run's models side by side: direction, IC, error, net Sharpe ratio, CPU seconds."""
+    from .model_table import as_markdown, model_table
+
+    table = model_table(workspace(runs=runs).run_store, run, strategy)
+    if markdown and not json:
+        typer.echo(as_markdown(table))
+    else:
+        emit_table(table, as_json=json, digits=3)

@@ -4,7 +4,8 @@
     seeds = [0, 1]
     [bars]            kind, its settings, symbols, start, end
     [benchmark]       symbol, source (where it comes from elsewhere)
-    [features]        [walk_forward]     [[forecasters]]  or  [forecasts] file
+    [features]        [[series]]         name, and symbol or file
+    [walk_forward]    [[forecasters]]  or  [forecasts] file         [tune]
     [texts]           [classifier]       [panic]
     [[strategies]]    [backtest]         [rules]            [report]
 
@@ -55,6 +56,7 @@ class Experiment:
     text_source: TextSource | None
     text_window: Window
     strategies: tuple[tuple[str, Strategy | UserStrategy], ...]
+    series_sources: Mapping[str, BarSource]
 
     @property
     def name(self) -> str:
@@ -104,18 +106,14 @@ def parse_experiment(table: Mapping[str, Any], folder: Path = Path()) -> Experim
     benchmark = settings.benchmark
     benchmark_source = source
     if benchmark is not None and benchmark.source is not None:
-        benchmark_source, window = _bar_source(benchmark.source, "[benchmark.source]")
-        if window != BarsWindow():
-            raise ConfigError(
-                "[benchmark.source] has no symbols, start or end of its own: the benchmark's symbol "
-                "stands in [benchmark], its window is that of the bars"
-            )
+        benchmark_source = _other_source(benchmark.source, "benchmark", "[benchmark]")
     symbols = rest.symbols or source.symbols()
     if not symbols:
         raise ConfigError("[bars]: the key 'symbols' is missing: this source cannot list its own")
     if settings.forecasters and settings.forecasts is not None:
         raise ConfigError("give [[forecasters]] or a [forecasts] file, not both", key="forecasts")
-    for symbol in (*symbols, *([] if benchmark is None else [benchmark.symbol])):
+    beside = [one.symbol for one in settings.series if one.symbol is not None]
+    for symbol in (*symbols, *beside, *([] if benchmark is None else [benchmark.symbol])):
         calendar_of(symbol)  # refuses a bare code, which would otherwise pass for an American symbol
     if "calendar" in settings.rules:
         raise ConfigError("[rules]: leave 'calendar' out, it follows from the symbols", key="calendar")
@@ -134,6 +132,10 @@ def parse_experiment(table: Mapping[str, Any], folder: Path = Path()) -> Experim
         text_source=text_source,
         text_window=text_window,
         strategies=tuple(_strategies(settings.strategies)),
+        series_sources={
+            one.name: source if one.source is None else _other_source(one.source, "series", one.name)
+            for one in settings.series
+        },
     )
 
 
@@ -155,6 +157,17 @@ def _split(table: Mapping[str, Any], ours: type[Settings]) -> tuple[dict[str, An
 def _bar_source(table: Mapping[str, Any], where: str) -> tuple[BarSource, BarsWindow]:
     ours, theirs = _split(table, BarsWindow)
     return build("qushi.market.sources", theirs, BarSource, where), BarsWindow.parse(ours, where)
+
+
+def _other_source(table: Mapping[str, Any], what: str, owner: str) -> BarSource:
+    """The source of one symbol that stands elsewhere than the bars."""
+    source, window = _bar_source(table, f"[{what}.source]")
+    if window != BarsWindow():
+        raise ConfigError(
+            f"[{what}.source] has no symbols, start or end of its own: the symbol stands in {owner}, "
+            "its window is that of the bars"
+        )
+    return source
 
 
 def _forecasters(tables: tuple[dict[str, Any], ...]) -> list[tuple[str, Forecaster]]:
@@ -210,12 +223,19 @@ _PATHS = (
     ("bars", "folder"),
     ("bars", "root"),
     ("benchmark", "source", "folder"),
+    ("series", "file"),
+    ("series", "source", "folder"),
+    ("series", "source", "root"),
     ("texts", "path"),
     ("forecasts", "file"),
     ("classifier", "labels"),
     ("classifier", "model"),
     ("classifier", "training", "base"),
     ("classifier", "check", "path"),
+    ("forecasters", "model"),
+    ("forecasters", "tokenizer"),
+    ("forecasters", "members", "model"),
+    ("forecasters", "members", "tokenizer"),
     ("rules", "tables"),
 )
 """Where an experiment file names files."""
@@ -229,17 +249,25 @@ def _anchored(table: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """
     anchored = copy.deepcopy(dict(table))
     for *sections, key in _PATHS:
-        inside: Any = anchored
-        for section in sections:
-            inside = inside.get(section) if isinstance(inside, dict) else None
-        if not isinstance(inside, dict) or not isinstance(inside.get(key), str):
-            continue
-        path = inside[key]
-        other = (key == "labels" and path == "sample") or path.startswith(("$", "~")) or not path
-        other = other or (key in ("model", "base") and not (folder / path).is_dir())
-        if not other:
-            inside[key] = str(folder / path)
+        for inside in _inside(anchored, sections):
+            path = inside.get(key)
+            if not isinstance(path, str):
+                continue
+            other = (key == "labels" and path == "sample") or path.startswith(("$", "~")) or not path
+            other = other or (key in ("model", "tokenizer", "base") and not (folder / path).is_dir())
+            if not other:
+                inside[key] = str(folder / path)
     return anchored
+
+
+def _inside(table: dict[str, Any], sections: list[str]) -> list[dict[str, Any]]:
+    """The tables under these names: one, or each of a list of tables."""
+    found: list[Any] = [table]
+    for section in sections:
+        below = [one.get(section) for one in found]
+        found = [x for one in below for x in (one if isinstance(one, list) else [one])]
+        found = [x for x in found if isinstance(x, dict)]
+    return found
 
 
 def _make_importable(folder: Path) -> None:

@@ -8,9 +8,8 @@ which is what lets the invariants be tested on the whole of it: cut or poison th
 nothing at or before t may change.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,24 +23,25 @@ from ..core import (
     Bars,
     ConfigError,
     DataError,
-    FitError,
     Forecasts,
     InputError,
     PanicIndex,
     Progress,
-    QushiError,
     Texts,
     UserCodeError,
     Weights,
 )
 from ..core.calendar import PER_YEAR
-from ..forecasters import forecast_quality
+from ..forecasters import LastFold, forecast_quality
+from ..forecasters.series import ExternalSeries
 from ..market import load_bars
 from ..sentiment import Classifier, panic_index
 from ..sentiment.alignment import panic_alignment
 from ..strategies import Signals, Strategy
 from .config import Experiment, UserStrategy
-from .forecast_file import read_forecasts
+from .fitting import fit_models, no_fits
+from .series import load_series
+from .user_code import somebodys
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +56,7 @@ class Inputs:
     benchmark: pd.Series | None = None
     texts: Texts | None = None
     classifier: Classifier | None = None
+    series: tuple[ExternalSeries, ...] = ()
 
     def with_classifier(self, classifier: Classifier) -> "Inputs":
         """The same inputs, ready to be scored."""
@@ -64,7 +65,15 @@ class Inputs:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What an experiment found; `refusals` are the rows of all results, with their `strategy`."""
+    """What an experiment found.
+
+    refusals
+        Rows of all results, with their `strategy`.
+    fits
+        As in `Walk.fits`.
+    last_folds
+        By (model, seed), where feature importance is asked for.
+    """
 
     bars: Bars
     benchmark: pd.Series
@@ -77,25 +86,28 @@ class Outcome:
     performance: pd.DataFrame
     refusals: pd.DataFrame
     failures: tuple[tuple[str, str], ...]
+    fits: pd.DataFrame = field(default_factory=no_fits)
+    last_folds: Mapping[tuple[str, int], LastFold] = field(default_factory=dict)
 
 
 def load_inputs(experiment: Experiment, progress: Progress = QUIET) -> Inputs:
-    """Bars, benchmark and texts of an experiment; the classifier is got ready elsewhere."""
-    with _somebodys(type(experiment.source).__qualname__, type(experiment.source)):
+    """Bars, benchmark, series and texts of an experiment; the classifier is got ready elsewhere."""
+    with somebodys(type(experiment.source).__qualname__, type(experiment.source)):
         bars = load_bars(experiment.source, experiment.symbols, *experiment.window, progress=progress)
     benchmark = None
     chosen = experiment.settings.benchmark
     if chosen is not None:
         held = experiment.benchmark_source.fetch(chosen.symbol, *experiment.window)
         benchmark = held.adjusted("close")[chosen.symbol]
-    return Inputs(bars, benchmark, _texts(experiment, progress))
+    series = load_series(experiment, bars, progress)
+    return Inputs(bars, benchmark, _texts(experiment, progress), series=series)
 
 
 def _texts(experiment: Experiment, progress: Progress) -> Texts | None:
     source = experiment.text_source
     if source is None:
         return None
-    with _somebodys(type(source).__qualname__, type(source)):
+    with somebodys(type(source).__qualname__, type(source)):
         texts = source.fetch(*experiment.text_window)
     if source.counts.left_out:
         progress.note(source.counts.left_out)
@@ -111,8 +123,12 @@ def compute(
     checkpoint: Path | None = None,
     progress: Progress = QUIET,
     archive: Any = None,
+    jobs: int = 1,
 ) -> Outcome:
-    """Run the whole pipeline; a model or strategy that fails becomes a row in `failures`."""
+    """Run the whole pipeline; a model or strategy that fails becomes a row in `failures`.
+
+    `jobs` models and seeds are fitted at once, each in a process of its own.
+    """
     settings = experiment.settings
     panic, alignment = None, pd.DataFrame()
     if inputs.texts is not None:
@@ -122,7 +138,8 @@ def compute(
         span = inputs.bars.sessions[[0, -1]]
         panic = panic_index(inputs.texts, scores, inputs.bars.calendar, settings.panic, *span)
         alignment = panic_alignment(panic, inputs.bars)
-    forecasts, failures = _forecasts(experiment, inputs.bars, panic, checkpoint, progress)
+    made = fit_models(experiment, inputs.bars, panic, checkpoint, progress, jobs, inputs.series)
+    forecasts, failures = made.forecasts, made.failures
     window = _window(experiment, inputs.bars, forecasts)
     ran, more = _backtests(experiment, inputs.bars, forecasts, panic, window, progress)
     results = tuple(result for result, _ in ran)
@@ -141,61 +158,9 @@ def compute(
         performance=pd.DataFrame.from_dict(figures, orient="index"),
         refusals=refusals_of_all(results, inputs.bars, weights),
         failures=(*failures, *more),
+        fits=made.fits,
+        last_folds=made.last_folds,
     )
-
-
-def _forecasts(
-    experiment: Experiment,
-    bars: Bars,
-    panic: PanicIndex | None,
-    checkpoint: Path | None,
-    progress: Progress,
-) -> tuple[Forecasts | None, list[tuple[str, str]]]:
-    settings = experiment.settings
-    if settings.forecasts is not None:
-        return read_forecasts(settings.forecasts.file, bars), []
-    if not experiment.forecasters:
-        return None, []
-    features = settings.features.build(bars, panic)
-    found, failures = [], []
-    for name, forecaster in experiment.forecasters:
-        seeds = settings.seeds if forecaster.stochastic else settings.seeds[:1]
-        for seed in seeds:
-            try:
-                with _somebodys(forecaster.kind, type(forecaster)):
-                    made = settings.walk_forward.run(
-                        name,
-                        forecaster,
-                        features,
-                        bars,
-                        seed=seed,
-                        checkpoint=checkpoint,
-                        progress=progress,
-                    )
-                found.append(made)
-            except (FitError, UserCodeError) as error:
-                failures.append((f"{name} (seed {seed})", str(error)))
-                progress.note(f"{name} (seed {seed}) failed: {error}")
-    if not found:
-        raise FitError("no model could be fitted: " + "; ".join(f"{n}: {why}" for n, why in failures))
-    return Forecasts.concat(found), failures
-
-
-@contextmanager
-def _somebodys(what: str, kind: type) -> Iterator[None]:
-    """Turn whatever a user's own class raises into `UserCodeError`, so that it costs its own row only.
-
-    An error in a class of qushi's is a defect and passes through as it is.
-    """
-    if kind.__module__.startswith("qushi."):
-        yield
-        return
-    try:
-        yield
-    except QushiError:
-        raise
-    except Exception as error:
-        raise UserCodeError(f"{what} raised {type(error).__name__}: {error}") from error
 
 
 def _window(experiment: Experiment, bars: Bars, forecasts: Forecasts | None) -> pd.DatetimeIndex:
@@ -273,9 +238,18 @@ def _jobs(
         for model in forecasts.models:
             seeds = forecasts.seeds(model)
             for seed in seeds:
-                label = f"{name}[{model}]" if len(seeds) == 1 else f"{name}[{model}#{seed}]"
-                jobs.append((label, strategy, forecasts.of(model, seed)))
+                label = result_name(name, model, seed, len(seeds))
+                jobs.append((label, strategy, forecasts.of(model, seed).longest()))
     return jobs
+
+
+def result_name(strategy: str, model: str, seed: int, seeds: int) -> str:
+    """What a strategy's result on one model and seed is called.
+
+    >>> result_name("trend_follow", "lstm", 1, seeds=3), result_name("trend_follow", "drift", 0, seeds=1)
+    ('trend_follow[lstm#1]', 'trend_follow[drift]')
+    """
+    return f"{strategy}[{model}]" if seeds == 1 else f"{strategy}[{model}#{seed}]"
 
 
 def _backtest(
@@ -293,12 +267,12 @@ def _backtest(
     if isinstance(strategy, UserStrategy):
         given = load_bt_strategy(strategy.path)
         window_ = {"broker": asked, "rules": rules, "start": start, "end": end}
-        with _somebodys(strategy.path, given):
+        with somebodys(strategy.path, given):
             result = backtest_class(
                 bars, given, strategy.params, name=name, forecasts=forecasts, panic=panic, **window_
             )
         return result, None
     signals = Signals.build(bars, forecasts, panic, start=start, end=end)
-    with _somebodys(f"{type(strategy).__module__}:{type(strategy).__name__}", type(strategy)):
+    with somebodys(f"{type(strategy).__module__}:{type(strategy).__name__}", type(strategy)):
         weights = replace(strategy.weights(signals), name=name)
     return backtest(bars, weights, broker=asked, rules=rules, start=start, end=end), weights

@@ -7,12 +7,15 @@ nothing is.
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
+from zoneinfo import available_timezones
 
 from pydantic import Field, field_validator, model_validator
 
 from ..backtests import Broker
 from ..core import Settings
+from ..core.errors import near_names
 from ..forecasters import FeatureSet, WalkForward
+from ..forecasters.series import Form
 from ..sentiment import PanicSettings, TrainingSettings
 
 Language = Literal["en", "zh"]
@@ -52,6 +55,57 @@ class BenchmarkSettings(Settings):
     symbol: str
     source: dict[str, Any] | None = None
     """A table like `[bars]`, where the benchmark comes from another source than the bars."""
+
+
+class SeriesSettings(Settings):
+    """One `[[series]]`: values from outside the bars that `[features]` can name.
+
+    symbol, source
+        Closes of another symbol; `source` is a table like `[bars]` where it comes from elsewhere.
+    file
+        Or a CSV or Parquet file, with its columns `date` and `value`.
+    date_format
+        As in `strptime`; empty reads ISO dates, with or without clock and zone.
+    zone
+        Zone of dates without one; empty: that of the bars' exchange.
+    published
+        Local time at which the value of a date is known; empty: at the end of that date.
+    forms, lag, max_age
+        As in `forecasters.series`.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_]+$")
+    symbol: str | None = None
+    source: dict[str, Any] | None = None
+    file: Path | None = None
+    date: str = "date"
+    value: str = "value"
+    date_format: str = ""
+    zone: str = ""
+    published: str = Field(default="", pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$")
+    forms: tuple[Form, ...] = Field(default=("level",), min_length=1)
+    lag: int = Field(default=0, ge=0)
+    max_age: int = Field(default=10, ge=0)
+
+    @field_validator("zone")
+    @classmethod
+    def _a_zone(cls, zone: str) -> str:
+        if zone and zone not in available_timezones():
+            raise ValueError(f"no such time zone: {near_names(zone, available_timezones())}")
+        return zone
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> "SeriesSettings":
+        if (self.symbol is None) == (self.file is None):
+            raise ValueError(f"the series {self.name!r} takes either a 'symbol' or a 'file'")
+        if self.file is not None and self.source is not None:
+            raise ValueError(f"the series {self.name!r} has a file: leave out 'source'")
+        told = ("date", "value", "date_format", "zone", "published")
+        fields = type(self).model_fields
+        idle = [key for key in told if getattr(self, key) != fields[key].default]
+        if self.symbol is not None and idle:
+            raise ValueError(f"the series {self.name!r} has no file: leave out {idle[0]!r}")
+        return self
 
 
 class ForecastFile(Settings):
@@ -105,6 +159,8 @@ class ReportSettings(Settings):
 
     tear_sheets: Literal["all", "none"] | tuple[str, ...] = "all"
     """Results that get a QuantStats page of their own."""
+    importance: bool = False
+    """Whether to measure what each model looks at, by permutation."""
 
 
 class BacktestSettings(Broker):
@@ -112,6 +168,31 @@ class BacktestSettings(Broker):
 
     start: date | None = None
     end: date | None = None
+
+
+class TuneSettings(Settings):
+    """`[tune]`: how `qushi tune` searches a model's settings; a run does not read it.
+
+    model
+        Name of the model to tune; left out: the only one.
+    trials
+        Settings to try in all, those of earlier calls counted.
+    seconds
+        No trial is begun after so long; left out: no limit.
+    folds
+        Blocks of the inner walk-forward that a trial is validated on.
+    pruner
+        "median" ends a trial that is worse after a fold than half of the earlier ones were there.
+    space
+        What to change in the model's own search space.
+    """
+
+    model: str | None = None
+    trials: int = Field(default=30, ge=1)
+    seconds: float | None = Field(default=None, gt=0)
+    folds: int = Field(default=3, ge=1)
+    pruner: Literal["median", "none"] = "median"
+    space: dict[str, Any] = Field(default_factory=dict)
 
 
 class ExperimentFile(Settings):
@@ -124,9 +205,11 @@ class ExperimentFile(Settings):
     bars: dict[str, Any]
     benchmark: BenchmarkSettings | None = None
     features: FeatureSet = FeatureSet()
+    series: tuple[SeriesSettings, ...] = ()
     walk_forward: WalkForward = WalkForward()
     forecasters: tuple[dict[str, Any], ...] = ()
     forecasts: ForecastFile | None = None
+    tune: TuneSettings | None = None
     texts: dict[str, Any] | None = None
     classifier: ClassifierSettings | None = None
     panic: PanicSettings = PanicSettings()
@@ -142,3 +225,13 @@ class ExperimentFile(Settings):
         if len(set(seeds)) != len(seeds):
             raise ValueError("name every seed once")
         return seeds
+
+    @model_validator(mode="after")
+    def _series_there(self) -> "ExperimentFile":
+        names = [one.name for one in self.series]
+        if len(set(names)) != len(names):
+            raise ValueError(f"[[series]] have the names {', '.join(names)}: use each of them once")
+        for name in self.features.series:
+            if name not in names:
+                raise ValueError(f"[features] series: no [[series]] {name!r}: {near_names(name, names)}")
+        return self

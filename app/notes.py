@@ -3,8 +3,10 @@
 import pandas as pd
 
 from ..backtests import suspicions
-from ..core import Texts
+from ..core import Forecasts, Texts
 from ..core.notes import Said
+from ..forecasters.quality import longest_steps
+from ..forecasters.recursion import WARNING as RECURSION
 from ..sentiment import Classifier
 from .config import Experiment
 from .experiment import Outcome
@@ -33,6 +35,12 @@ _FOREIGN_FORECASTS = Said(
     "checked here.",
     "预测来自外部文件：其训练方式以及是否含有未来信息，此处无法核查。",
 )
+_SEEN_BEFORE = Said(
+    "{names}: pre-trained, and {n} of its {all} forecasts are of sessions that it may have been trained "
+    "on (up to {last}). They measure memory, not foresight: its rows are contaminated.",
+    "{names}：预训练模型，{all} 条预测中有 {n} 条落在它可能训练过的时段（截至 {last}）。"
+    "这些只反映记忆，而非预见：该模型的结果已受污染。",
+)
 _ONE_SEED = Said(
     "{names}: one seed only. Another seed may tell another story; set seeds = [0, 1, 2].",
     "{names}：只用了一个随机种子，换种子结果可能不同；可设 seeds = [0, 1, 2]。",
@@ -60,7 +68,10 @@ def notes_of(
     ]
     if experiment.settings.forecasts is not None:
         notes.append(_FOREIGN_FORECASTS)
-    notes += _about_quality(outcome.quality)
+    if experiment.settings.walk_forward.steps == "recursive":
+        notes.append(RECURSION)
+    notes += _about_memory(outcome.forecasts)
+    notes += _about_quality(longest_steps(outcome.quality))
     stochastic = [name for name, forecaster in experiment.forecasters if forecaster.stochastic]
     if stochastic and len(experiment.settings.seeds) == 1:
         notes.append(_ONE_SEED.fill(names=", ".join(stochastic)))
@@ -93,6 +104,19 @@ def _about_texts(texts: Texts | None, classifier: Classifier | None) -> list[Sai
     inside = int((texts.available_at <= pd.Timestamp(cutoff)).sum())
     if inside:
         notes.append(_CONTAMINATED.fill(n=inside, all=len(texts), cutoff=cutoff))
+    return notes
+
+
+def _about_memory(forecasts: Forecasts | None) -> list[Said]:
+    """One note for each pre-trained model that was scored on what it may have seen."""
+    if forecasts is None or "contaminated" not in forecasts.frame.columns:
+        return []
+    notes = []
+    for model, rows in forecasts.frame.groupby("model", sort=True):
+        seen = rows[rows["contaminated"].fillna(False).astype(bool)]
+        if len(seen):
+            last = f"{seen['session'].max():%Y-%m-%d}"
+            notes.append(_SEEN_BEFORE.fill(names=model, n=len(seen), all=len(rows), last=last))
     return notes
 
 

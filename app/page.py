@@ -7,7 +7,7 @@ folder, so a page can never show what the run does not hold.
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import pandas as pd
 
@@ -15,6 +15,7 @@ from ..backtests.refusals import largest_refusals, refusals_by_reason
 from ..backtests.runs import read_result
 from ..core import QUIET, BacktestResult, Bars, Forecasts, PanicIndex, Progress
 from ..core.notes import Said
+from ..forecasters.calibration import coverage, reliability
 from ..reports import ReportInput, write_report
 from ..reports.tear_sheet import TearSheetJob, write_tear_sheets
 
@@ -37,7 +38,8 @@ def write_page(folder: Path, language: Literal["en", "zh"] | None = None) -> Pat
         calendar=about["calendar"],
     )
     benchmark = pd.read_parquet(folder / "benchmark.parquet")["return"].rename(about["benchmark"])
-    forecasts = _table(folder, "forecasts")
+    stored = _table(folder, "forecasts")
+    forecasts = None if stored is None else Forecasts(stored)
     panic = _table(folder, "panic")
     results = tuple(read_result(folder, name) for name in names)
     refused = pd.read_parquet(folder / "refusals.parquet")
@@ -47,7 +49,7 @@ def write_page(folder: Path, language: Literal["en", "zh"] | None = None) -> Pat
         config_toml=(folder / "config.toml").read_text(encoding="utf-8"),
         bars=bars,
         benchmark=benchmark,
-        forecasts=None if forecasts is None else Forecasts(forecasts),
+        forecasts=forecasts,
         quality=pd.read_parquet(folder / "quality.parquet"),
         results=results,
         performance=pd.read_parquet(folder / "performance.parquet"),
@@ -61,6 +63,10 @@ def write_page(folder: Path, language: Literal["en", "zh"] | None = None) -> Pat
         warnings=tuple(Said(en, zh) for en, zh in about["notes"]),
         facts=about["facts"],
         tear_sheets=about["tear_sheets"],
+        fits=_table(folder, "fits", pd.DataFrame()),
+        reliability=pd.DataFrame() if forecasts is None else reliability(forecasts, bars),
+        coverage=pd.DataFrame() if forecasts is None else coverage(forecasts, bars),
+        importance=_table(folder, "importance", pd.DataFrame()),
         language=language or about["language"],
     )
     return write_report(inputs, folder / REPORT)
@@ -94,6 +100,10 @@ def sheet_name(result: str) -> str:
     return f"tearsheet-{plain}.html"
 
 
-def _table(folder: Path, name: str) -> pd.DataFrame | None:
+@overload
+def _table(folder: Path, name: str) -> pd.DataFrame | None: ...
+@overload
+def _table(folder: Path, name: str, otherwise: pd.DataFrame) -> pd.DataFrame: ...
+def _table(folder: Path, name: str, otherwise: pd.DataFrame | None = None) -> pd.DataFrame | None:
     path = folder / f"{name}.parquet"
-    return pd.read_parquet(path) if path.is_file() else None
+    return pd.read_parquet(path) if path.is_file() else otherwise

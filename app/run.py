@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,13 +15,16 @@ from ..core import QUIET, BacktestResult, ConfigError, PanicIndex, Progress
 from ..core.errors import near_names
 from ..core.hashing import hash_frame, hash_json
 from ..core.notes import Said
+from ..forecasters.quality import longest_steps
 from ..sentiment import panic_index
 from .about import about_run
 from .classify import Ready, prepare_classifier
 from .config import Experiment
 from .experiment import Inputs, Outcome, compute, load_inputs
+from .importance import importance_of
 from .notes import notes_of
 from .page import read_about, write_page, write_sheets
+from .trials import trials_of_run
 from .workspace import Workspace
 
 QUALITY = ("model", "seed", "n", "accuracy", "base_rate", "p_value", "mcc", "relative_mae", "ic")
@@ -48,8 +52,8 @@ class Finished:
     seconds: float = 0.0
 
     def quality_table(self) -> pd.DataFrame:
-        """Forecast quality, the columns that fit a terminal."""
-        return self.outcome.quality[list(QUALITY)]
+        """Forecast quality at the step that is traded, the columns that fit a terminal."""
+        return longest_steps(self.outcome.quality)[list(QUALITY)]
 
     def returns_table(self) -> pd.DataFrame:
         """Strategies by total return, best first."""
@@ -77,16 +81,20 @@ class Finished:
 
 
 def run_experiment(
-    experiment: Experiment, workspace: Workspace | None = None, progress: Progress = QUIET
+    experiment: Experiment,
+    workspace: Workspace | None = None,
+    progress: Progress = QUIET,
+    jobs: int = 1,
 ) -> Finished:
     """Run an experiment and write its run folder; returns what was found and where it lies.
 
-    Interrupted, it leaves no run; folds and epochs already fitted are found again by the next call.
+    `jobs` models and seeds are fitted at once; what is found does not depend on it.  Interrupted, it
+    leaves no run; folds and epochs already fitted are found again by the next call.
     """
-    began = time.monotonic()
+    began, started = time.monotonic(), datetime.now(UTC)
     place = workspace or Workspace.default()
     inputs, ready = _inputs(experiment, place, progress)
-    outcome = compute(experiment, inputs, place.checkpoints, progress, _archive(inputs, place))
+    outcome = compute(experiment, inputs, place.checkpoints, progress, _archive(inputs, place), jobs)
     classifier = None if ready is None else ready.classifier
     notes = notes_of(experiment, outcome, inputs.texts, classifier)
     check = pd.DataFrame() if ready is None else ready.check
@@ -98,12 +106,16 @@ def run_experiment(
         experiment.name, experiment.to_toml(), mark, data=data, seeds=settings.seeds
     ) as run:
         _write_tables(run, outcome, check)
+        importance = importance_of(outcome.last_folds, progress)
+        if not importance.empty:
+            run.write_frame("importance", importance)
         sheets = write_sheets(chosen, outcome.benchmark, outcome.bars.calendar, run.folder, progress)
         seconds = time.monotonic() - began
         about = about_run(experiment, outcome, inputs, notes, sheets, data, seconds)
         run.write_json("about", about)
         run.record(description=settings.description, pipeline_seconds=seconds)
         write_page(run.folder)
+    place.trials.record(trials_of_run(experiment, outcome, started))
     folder = place.run_store.show(f"{experiment.name}-{mark[:8]}").folder.resolve()
     return Finished(outcome, notes, folder, check, time.monotonic() - began)
 
@@ -113,13 +125,14 @@ def backtest_experiment(
     workspace: Workspace | None = None,
     forecasts: str | None = None,
     progress: Progress = QUIET,
+    jobs: int = 1,
 ) -> Finished:
     """Compute an experiment without writing a run; `forecasts` names a run or a file to trade on."""
     place = workspace or Workspace.default()
     if forecasts is not None:
         experiment = experiment.with_forecasts(_forecast_file(forecasts, place))
     inputs, ready = _inputs(experiment, place, progress)
-    outcome = compute(experiment, inputs, place.checkpoints, progress, _archive(inputs, place))
+    outcome = compute(experiment, inputs, place.checkpoints, progress, _archive(inputs, place), jobs)
     classifier = None if ready is None else ready.classifier
     return Finished(outcome, notes_of(experiment, outcome, inputs.texts, classifier))
 
@@ -156,6 +169,7 @@ def _fingerprints(inputs: Inputs) -> dict[str, str]:
     found = {"bars": inputs.bars.fingerprint}
     if inputs.benchmark is not None:
         found["benchmark"] = hash_frame(inputs.benchmark.to_frame())
+    found |= {f"series {one.name}": one.fingerprint for one in inputs.series}
     if inputs.texts is not None:
         found["texts"] = inputs.texts.fingerprint
     if inputs.classifier is not None:
@@ -198,6 +212,7 @@ def _write_tables(run: OpenRun, outcome: Outcome, check: pd.DataFrame) -> None:
         "alignment": outcome.alignment,
         "check": check,
         "refusals": outcome.refusals,
+        "fits": outcome.fits,
     }
     if outcome.forecasts is not None:
         tables["forecasts"] = outcome.forecasts.frame

@@ -3,6 +3,8 @@
 store/bars/         Parquet, one file a (source, symbol)
 store/texts.sqlite  texts and classifier scores
 store/classifiers/  trained classifiers, named by the hash of their labels and settings
+store/tuning.db     the studies of `qushi tune`
+store/trials.db     every configuration that was tried, by data and window
 store/checkpoints/  folds and epochs already done; a run that was interrupted goes on from them
 runs/               one folder a finished run
 """
@@ -12,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..backtests import RunStore
+from ..backtests.trials import TrialRegistry
 from ..core.places import store_folder
 from ..market import BarStore
 from ..sentiment import TextArchive
@@ -52,6 +55,16 @@ class Workspace:
     def checkpoints(self) -> Path:
         """Folder of unfinished work."""
         return self.store / "checkpoints"
+
+    @property
+    def tuning(self) -> Path:
+        """File of the studies."""
+        return self.store / "tuning.db"
+
+    @property
+    def trials(self) -> TrialRegistry:
+        """Every configuration that was tried."""
+        return TrialRegistry(self.store / "trials.db")
 
     @property
     def run_store(self) -> RunStore:

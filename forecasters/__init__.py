@@ -5,9 +5,10 @@
 One file a model in `models/`; a model only ever sees windows that hold nothing it may not know.
 """
 
-from .base import Forecaster, Prediction
+from ._walker import LastFold, Walk
+from .base import Forecaster, Prediction, Targeted
 from .features import FeatureSet, feature_names
-from .labels import make_labels
+from .labels import make_labels, make_targets
 from .quality import forecast_quality
 from .walk_forward import WalkForward
 from .windows import Windows
@@ -15,10 +16,14 @@ from .windows import Windows
 __all__ = [
     "FeatureSet",
     "Forecaster",
+    "LastFold",
     "Prediction",
+    "Targeted",
+    "Walk",
     "WalkForward",
     "Windows",
     "feature_names",
     "forecast_quality",
     "make_labels",
+    "make_targets",
 ]

@@ -4,7 +4,8 @@ Everything is an index into one table of the traded rows, so that a fold costs a
 arrays and no copies but the scaled one.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -12,7 +13,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..core import Bars, DataError, Features, LookAheadError
-from .labels import make_labels
+from .features import relative_columns
+from .labels import TargetName, make_labels, make_targets
 from .scaling import Scaler, maskable
 from .windows import Float32Array, Float64Array, Int64Array, Panel, Windows, complete_ends
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 Sessions = npt.NDArray[np.datetime64]
 _NEVER = np.datetime64("NaT", "ns")
+_ALL = slice(None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +36,10 @@ class Table:
         As in `Panel`.
     label, label_end
         As in `make_labels`; NaN and NaT where there is none.
+    targets, steps, paths
+        What the model is asked for: `make_targets` of these names and steps, [rows, steps, targets].
+    raw
+        Close, volume and amount as traded: what forecasts of prices and volumes are stated in.
     position
         Position of each row's session among `sessions`, the union of all symbols.
     complete
@@ -53,6 +60,10 @@ class Table:
     position: Int64Array
     complete: npt.NDArray[np.bool_]
     horizon: int
+    targets: tuple[TargetName, ...]
+    steps: tuple[int, ...]
+    paths: Float64Array
+    raw: Mapping[str, Float64Array]
 
     @property
     def first_complete(self) -> int:
@@ -64,9 +75,11 @@ class Table:
         found: npt.NDArray[np.bool_] = (self.session >= start) & (self.session <= end)
         return found
 
-    def panel(self, scaler: Scaler, until: np.datetime64) -> "KnownRows":
-        """The scaled rows up to a session, and nothing later."""
+    def panel(self, scaler: Scaler, until: np.datetime64, symbol: str | None = None) -> "KnownRows":
+        """The scaled rows (of one symbol) up to a session, and nothing later."""
         keep = self.session <= until
+        if symbol is not None:
+            keep &= self.symbol == symbol
         moved = np.cumsum(keep) - 1
         # A symbol's rows are in time order, so its first row is kept whenever any of them is.
         panel = Panel(
@@ -76,8 +89,9 @@ class Table:
             self.symbol[keep],
             self.session[keep],
             moved[self.first[keep]].astype(np.int64),
+            relative_columns(self.names),
         )
-        return KnownRows(panel, moved, self.label, self.horizon)
+        return KnownRows(panel, moved, self)
 
     def nothing_to_forecast(self, first: int, last: int) -> DataError:
         """The error for a test window without a single complete window in it."""
@@ -118,13 +132,23 @@ class KnownRows:
 
     rows: Panel
     moved: Int64Array
-    label: Float64Array
-    horizon: int
+    table: Table
 
-    def windows(self, ends: Int64Array, lookback: int, *, with_targets: bool) -> Windows:
-        """The windows that end at these rows of the table."""
-        targets = self.label[ends].astype(np.float32) if with_targets else None
-        return Windows(self.rows, self.moved[ends].astype(np.int64), lookback, targets, self.horizon)
+    def windows(
+        self, ends: Int64Array, lookback: int, which: slice = _ALL, *, with_targets: bool
+    ) -> Windows:
+        """The windows that end at these rows of the table, asked for `which` of its steps."""
+        steps = self.table.steps[which]
+        paths = self.table.paths[ends, which].astype(np.float32) if with_targets else None
+        return Windows(
+            self.rows,
+            self.moved[ends].astype(np.int64),
+            lookback,
+            None if paths is None else paths[:, -1, 0],
+            steps[-1],
+            paths,
+            steps,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,7 +187,7 @@ class Fold:
         train_last = valid_first - purge if settings.valid else valid_last
         limit = valid_first if settings.valid else known
         train_first = 0 if settings.train is None else max(train_last - settings.train + 1, 0)
-        usable = table.complete & np.isfinite(table.label)
+        usable = table.complete & np.isfinite(table.label) & np.isfinite(table.paths).all(axis=(1, 2))
         between = (table.position >= train_first) & (table.position <= train_last)
         train = np.flatnonzero(usable & between & ends_by(table, sessions[limit]))
         within = (table.position >= valid_first) & (table.position <= valid_last)
@@ -187,6 +211,19 @@ class Fold:
             table.session[train - settings.lookback + 1].min(),
             table.label_end[seen].max(),
         )
+
+
+def by_symbol(table: Table, fold: Fold) -> dict[str, Fold]:
+    """The fold of each symbol alone; a symbol without training or test rows has none."""
+    found = {}
+    for symbol in np.unique(table.symbol[fold.test]):
+        own = {
+            name: rows[table.symbol[rows] == symbol]
+            for name, rows in (("train", fold.train), ("valid", fold.valid), ("test", fold.test))
+        }
+        if len(own["train"]) and len(own["test"]):
+            found[str(symbol)] = replace(fold, **own)
+    return found
 
 
 def purge_of(horizon: int) -> int:
@@ -225,8 +262,15 @@ def check_scaler(table: Table, fold: Fold, scaler: Scaler) -> None:
         )
 
 
-def fold_table(features: Features, bars: Bars, horizon: int, lookback: int) -> Table:
-    """Join features, prices and labels; `DataError` where they do not belong together."""
+def fold_table(
+    features: Features,
+    bars: Bars,
+    horizon: int,
+    lookback: int,
+    targets: tuple[TargetName, ...] = ("return",),
+    steps: tuple[int, ...] = (),
+) -> Table:
+    """Join features, prices and targets; `DataError` where they do not belong together."""
     if not features.index.equals(bars.frame.index):
         raise DataError(
             f"features of {len(features.index)} rows do not belong to bars of {len(bars)} rows: "
@@ -262,4 +306,8 @@ def fold_table(features: Features, bars: Bars, horizon: int, lookback: int) -> T
         np.searchsorted(sessions.to_numpy(), session).astype(np.int64),
         complete,
         horizon,
+        targets,
+        steps or (horizon,),
+        make_targets(bars, targets, steps or (horizon,))[traded],
+        {n: frame[n].to_numpy(dtype=float)[traded] for n in ("close", "volume", "amount")},
     )

@@ -71,8 +71,10 @@ class Indicator:
     compute: Callable[[pd.DataFrame], tuple[pd.Series | npt.NDArray[np.float64], ...]]
 
 
-def _forgets(factor: float, stages: int = 1) -> int:
+def forgets(factor: float, stages: int = 1) -> int:
     """Rows after which `stages` exponential means in a row have forgotten their start to 1e-8."""
+    if factor == 1.0:
+        return 0
     return math.ceil((math.log(1e-8) - 3.0 * (stages - 1)) / math.log(1 - factor))
 
 
@@ -233,9 +235,9 @@ def _wma(b: pd.DataFrame) -> tuple[pd.Series, ...]:
 
 INDICATORS: Mapping[str, Indicator] = MappingProxyType(
     {
-        "adx": Indicator(("adx", "adx_up", "adx_down"), _forgets(1 / 14, 2) + 28, _adx),
+        "adx": Indicator(("adx", "adx_up", "adx_down"), forgets(1 / 14, 2) + 28, _adx),
         "aroon": Indicator(("aroon_up", "aroon_down"), 25, _aroon),
-        "atr": Indicator(("atr",), _forgets(1 / 14) + 14, _atr),
+        "atr": Indicator(("atr",), forgets(1 / 14) + 14, _atr),
         "awesome": Indicator(("awesome",), 33, _awesome),
         "bollinger": Indicator(("bollinger_position", "bollinger_width"), 19, _bollinger),
         "cci": Indicator(("cci",), 19, _cci),
@@ -244,15 +246,15 @@ INDICATORS: Mapping[str, Indicator] = MappingProxyType(
         "ichimoku": Indicator(
             ("ichimoku_conversion", "ichimoku_base", "ichimoku_a", "ichimoku_b"), 51, _ichimoku
         ),
-        "macd": Indicator(("macd", "macd_signal", "macd_difference"), _forgets(_span(26), 2), _macd),
+        "macd": Indicator(("macd", "macd_signal", "macd_difference"), forgets(_span(26), 2), _macd),
         "mfi": Indicator(("mfi",), 14, _mfi),
         "obv": Indicator(("obv",), 20, _obv),
-        "pvo": Indicator(("pvo",), _forgets(_span(26)), _pvo),
+        "pvo": Indicator(("pvo",), forgets(_span(26)), _pvo),
         "roc": Indicator(("roc",), 12, _roc),
-        "rsi": Indicator(("rsi",), _forgets(1 / 14) + 14, _rsi),
+        "rsi": Indicator(("rsi",), forgets(1 / 14) + 14, _rsi),
         "stochastic": Indicator(("stochastic_k", "stochastic_d"), 15, _stochastic),
-        "trix": Indicator(("trix",), _forgets(_span(15), 3), _trix),
-        "tsi": Indicator(("tsi",), _forgets(_span(25), 2), _tsi),
+        "trix": Indicator(("trix",), forgets(_span(15), 3), _trix),
+        "tsi": Indicator(("tsi",), forgets(_span(25), 2), _tsi),
         "ulcer": Indicator(("ulcer",), 26, _ulcer),
         "ultimate": Indicator(("ultimate",), 28, _ultimate),
         "williams_r": Indicator(("williams_r",), 13, _williams_r),
@@ -263,12 +265,12 @@ INDICATORS: Mapping[str, Indicator] = MappingProxyType(
         "brar": Indicator(("brar_ar", "brar_br"), 26, _chinese.brar),
         "cci_cn": Indicator(("cci_cn",), 13, _chinese.cci),
         "dmi": Indicator(("dmi_pdi", "dmi_mdi", "dmi_adx", "dmi_adxr"), 25, _chinese.dmi),
-        "kdj": Indicator(("kdj_k", "kdj_d", "kdj_j"), _forgets(1 / 3, 2) + 8, _chinese.kdj),
+        "kdj": Indicator(("kdj_k", "kdj_d", "kdj_j"), forgets(1 / 3, 2) + 8, _chinese.kdj),
         "macd_cn": Indicator(
-            ("macd_cn_dif", "macd_cn_dea", "macd_cn_bar"), _forgets(_span(26), 2), _chinese.macd
+            ("macd_cn_dif", "macd_cn_dea", "macd_cn_bar"), forgets(_span(26), 2), _chinese.macd
         ),
         "psy": Indicator(("psy",), 12, _chinese.psy),
-        "trix_cn": Indicator(("trix_cn", "trix_cn_signal"), _forgets(_span(12), 3) + 9, _chinese.trix),
+        "trix_cn": Indicator(("trix_cn", "trix_cn_signal"), forgets(_span(12), 3) + 9, _chinese.trix),
     }
 )
 INDICATOR_NAMES: tuple[str, ...] = get_args(IndicatorName)

@@ -11,13 +11,17 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field, field_validator
 
 from ..core import QUIET, DataError, FitError, Progress, Settings
+from .labels import CLASSES, TargetName
+from .search import Space, space
 from .windows import Float64Array, Windows
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
@@ -29,29 +33,100 @@ _STATE = "state.safetensors"
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """Answers for n windows; at least one of the two is given.
+    """Answers for n windows; at least a value or a probability is given.
 
-    expected_return
-        float64 [n], log return from the open of t+1 to the open of t+1+h, NaN where there is none.
+    value
+        float64 [n], [n, steps] or [n, steps, outputs]: forecast of each target in its own unit
+        (`labels.py`: a log return, or a volatility), NaN where there is none.  Without a steps axis it
+        is the last step's.
     p_up
-        float64 [n], probability that this return is above 0.
+        float64 [n] or [n, steps], probability that the tradable return is above 0 (for "direction":
+        above the dead band).
+    p_down
+        Probability that it is below (below the dead band); left out: 1 - p_up.
+    quantiles
+        float64 [n, steps, levels]: quantiles of the first target, ascending along the last axis.
+    levels
+        The probabilities that `quantiles` belong to.
 
-    Raises `FitError` for infinite returns and for probabilities outside 0 ... 1.
+    Raises `FitError` for infinite values, probabilities outside 0 ... 1 and quantiles that cross.
     """
 
-    expected_return: Float64Array | None = None
+    value: Float64Array | None = None
     p_up: Float64Array | None = None
+    p_down: Float64Array | None = None
+    quantiles: Float64Array | None = None
+    levels: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.expected_return is None and self.p_up is None:
-            raise FitError("a prediction needs an expected return or a probability")
-        if self.expected_return is not None and np.isinf(self.expected_return).any():
-            raise FitError("the model predicted an infinite return")
-        if self.p_up is not None and ((self.p_up < 0) | (self.p_up > 1)).any():
-            raise FitError(
-                f"the model predicted probabilities from {np.nanmin(self.p_up):g} "
-                f"to {np.nanmax(self.p_up):g}, outside 0 and 1"
-            )
+        if self.value is None and self.p_up is None:
+            raise FitError("a prediction needs a value or a probability")
+        if self.value is not None and np.isinf(self.value).any():
+            raise FitError("the model predicted an infinite value")
+        for p in (self.p_up, self.p_down):
+            if p is not None and ((p < 0) | (p > 1)).any():
+                raise FitError(
+                    f"the model predicted probabilities from {np.nanmin(p):g} to {np.nanmax(p):g}, "
+                    "outside 0 and 1"
+                )
+        if self.quantiles is not None:
+            if self.quantiles.shape[-1] != len(self.levels):
+                raise FitError(f"{self.quantiles.shape[-1]} quantiles for {len(self.levels)} levels")
+            if (np.diff(self.quantiles, axis=-1) < 0).any():
+                raise FitError("the quantiles that the model predicted cross each other")
+
+
+class Losses(Protocol):
+    """What a fit by epochs leaves: mean losses (validation NaN without windows), the epoch kept."""
+
+    @property
+    def train(self) -> tuple[float, ...]:
+        """Mean training loss of each epoch."""
+
+    @property
+    def valid(self) -> tuple[float, ...]:
+        """Mean validation loss of each epoch."""
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch whose weights were kept, from 0."""
+
+
+class Targeted(Settings):
+    """Settings of a model that learns whatever target it is asked for.
+
+    target
+        What is forecast: `labels.py` says what each name means.  "trend" and "direction" are answered
+        with probabilities, all others with a value.  A list asks for several values at once, of models
+        that can; the first one that is a return or a price is what is traded on.
+    band
+        Dead band of "direction", a log return: up above it, down below minus it, else flat.
+    """
+
+    target: TargetName | tuple[TargetName, ...] = "return"
+    band: float = Field(default=0.0, ge=0)
+
+    @field_validator("target")
+    @classmethod
+    def _targets(
+        cls, target: TargetName | tuple[TargetName, ...]
+    ) -> TargetName | tuple[TargetName, ...]:
+        if isinstance(target, str):
+            return target
+        if not target or len(set(target)) < len(target):
+            raise ValueError("name every target once, and at least one")
+        classes = [name for name in target if name in CLASSES]
+        if classes and len(target) > 1:
+            raise ValueError(f"{classes[0]!r} is answered with probabilities and stands alone")
+        many = issubclass(cls, Forecaster) and cls.multi_output
+        if len(target) > 1 and not many:
+            raise ValueError(f"this model answers one target at a time, received {len(target)}")
+        return target if len(target) > 1 else target[0]
+
+    @property
+    def targets(self) -> tuple[TargetName, ...]:
+        """The targets, in the order of the answers."""
+        return (self.target,) if isinstance(self.target, str) else self.target
 
 
 class Forecaster(Settings, ABC):
@@ -77,9 +152,16 @@ class Forecaster(Settings, ABC):
 
     stochastic
         Whether the seed changes the answers: such a model is run once a seed, others once.
+    multi_output
+        Whether it answers for all steps and several targets at once, from `Windows.paths`; another model
+        learns `Windows.targets` and is fitted once a step.
+    search
+        What `qushi tune` may change, unless an experiment says otherwise.
     """
 
     stochastic: ClassVar[bool] = False
+    multi_output: ClassVar[bool] = False
+    search: ClassVar[Space] = space()
 
     @abstractmethod
     def fit(
@@ -109,6 +191,31 @@ class Forecaster(Settings, ABC):
         """Take over what another model of the same settings learned: the inverse of `state`."""
         if state:
             raise DataError(f"{self.kind} does not know how to restore {sorted(state)}")
+
+    @property
+    def targets(self) -> tuple[TargetName, ...]:
+        """What its answers are about; a rule answers for the tradable return."""
+        return ("return",)
+
+    @property
+    def warm(self) -> bool:
+        """Whether a fit goes on from what the model learned in the fold before."""
+        return False
+
+    @property
+    def rests_on(self) -> str:
+        """Hash of what the answers depend on beside settings and windows: pre-trained weights, or ""."""
+        return ""
+
+    @property
+    def history(self) -> Losses | None:
+        """Losses of the last fit by epoch; None for a model without epochs."""
+        return None
+
+    @property
+    def knows_until(self) -> date | None:
+        """Last day that a pre-trained model may have seen; None for a model that only `fit` teaches."""
+        return None
 
     @property
     def kind(self) -> str:

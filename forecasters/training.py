@@ -1,37 +1,34 @@
 """The torch trainer: seeded, stopped early, resumable to the bit.
 
-All randomness of epoch e comes from (seed, e) alone (the order of the windows and the dropout masks),
-so a resumed fit needs only weights, optimizer and counters to go on exactly as if it had never stopped;
-the caller's global random state is put back afterwards.  No DataLoader: batches are gathered by index
-into one buffer, which is faster than worker processes.  One thread by default: on small nets two threads
-are slower than two processes of one.
-
-State after every epoch is one safetensors file: tensors `net.*`, `best.*`, `optimizer.*`, and JSON among
-its metadata.
+All randomness of epoch e comes from (seed, e) alone (the order of the batches and the dropout masks), so
+a resumed fit needs weights, optimizer, counters and, inside an epoch, the generator's state to go on as
+if it had never stopped; the caller's global random state is put back afterwards.  No DataLoader: batches
+are gathered by index from the panel's rows (`_batches.py`), on the GPU where there is one.  One thread
+by default: on small nets two threads are slower than two processes of one.
 """
 
-import hashlib
-import json
-import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal, Self
 
 import numpy as np
 import torch
-from pydantic import Field
-from torch import Tensor, nn
+from pydantic import Field, model_validator
+from torch import nn
 
 from ..core import QUIET, FitError, Progress, Settings
 from ..core.compute import Device, choose_device, torch_threads
-from ..core.hashing import hash_json
-from .base import write_whole
+from ._batches import PanelRows
+from ._epochs import Fit, Kept, Loss, batches_for, check_net, evaluate
+from ._row_nets import check_rows, roll, row_net
+from ._schedules import Schedule
+from ._training_state import Run, fit_hash, resume
 from .windows import Float32Array, Windows
 
-Loss = Callable[[Tensor, Tensor], Tensor]
-_STATE = "training.safetensors"
+_ANSWERED = 1024
+"""Windows that a net answers for at once."""
 
 
 class Training(Settings):
@@ -42,8 +39,28 @@ class Training(Settings):
     patience
         Epochs without a better validation loss after which training stops; the best weights are kept.
         Without validation windows every epoch is trained and the last weights are kept.
+    batch
+        Windows in a step; a net that is taught at every row takes its `stretches` instead.
+    schedule
+        How the learning rate goes on from `learning_rate`: formulas in `_schedules.py`.
+    warmup
+        Epochs in which the rate rises to `learning_rate`.
+    decay, decay_every
+        Factor of "step" and "plateau", and the epochs after which it is applied.
+    refit_rate
+        Factor of the learning rate in a fit that goes on from learned weights: at the full rate each
+        refit fits some noise, and refits add up.
     clip
         Largest norm of the gradient.
+    precision
+        "bf16" computes the training steps in bfloat16 where torch holds it to be safe (autocast);
+        weights, validation and forecasts stay float32.  Not for recurrent nets on the CPU.
+    compile
+        Whether `torch.compile` translates the net for the training steps.  The first step then takes up
+        to minutes: it pays on a GPU and in long fits.  Not for recurrent nets.
+    checkpoint_epochs, checkpoint_iterations, checkpoint_seconds
+        A fit that is given a folder keeps its state after so many epochs, after so many batches of an
+        epoch, and when the last time is so many seconds ago; a killed fit goes on to the same result.
     device
         "auto" takes CUDA, else Apple's MPS, else the CPU.
     threads
@@ -54,30 +71,40 @@ class Training(Settings):
     patience: int = Field(default=5, ge=1)
     batch: int = Field(default=64, ge=1)
     learning_rate: float = Field(default=1e-3, gt=0)
+    schedule: Schedule = "constant"
+    warmup: int = Field(default=0, ge=0)
+    decay: float = Field(default=0.5, gt=0, lt=1)
+    decay_every: int = Field(default=3, ge=1)
     weight_decay: float = Field(default=0.0, ge=0)
+    refit_rate: float = Field(default=0.1, gt=0, le=1)
     clip: float = Field(default=1.0, gt=0)
+    precision: Literal["float32", "bf16"] = "float32"
+    compile: bool = False
+    checkpoint_epochs: int | None = Field(default=1, ge=1)
+    checkpoint_iterations: int | None = Field(default=None, ge=1)
+    checkpoint_seconds: float | None = Field(default=None, gt=0)
     device: Device = "auto"
     threads: int = Field(default=1, ge=1)
+
+    @model_validator(mode="after")
+    def _room_for_warmup(self) -> Self:
+        if self.warmup >= self.epochs:
+            raise ValueError(
+                f"{self.warmup} epochs of warmup leave none of the {self.epochs} epochs: lower warmup"
+            )
+        return self
 
 
 @dataclass(frozen=True)
 class History:
-    """Mean losses by epoch (validation NaN without windows) and the epoch whose weights were kept."""
+    """Mean losses by epoch (validation NaN without windows) and the epoch whose weights were kept.
+
+    `best_epoch` is -1 where a warm fit kept the weights that it came with.
+    """
 
     train: tuple[float, ...]
     valid: tuple[float, ...]
     best_epoch: int
-
-
-@dataclass
-class _Run:
-    """The counters of a fit that is under way."""
-
-    train: list[float] = field(default_factory=list)
-    valid: list[float] = field(default_factory=list)
-    best_epoch: int = -1
-    best_loss: float = math.inf
-    best: dict[str, Tensor] = field(default_factory=dict)
 
 
 def train_network(
@@ -92,53 +119,75 @@ def train_network(
     task: str = "training",
     progress: Progress = QUIET,
     checkpoint: Path | None = None,
+    warm: bool = False,
 ) -> tuple[nn.Module, History]:
     """Train the net that `build` makes; `targets` belong to `train` and `valid`, [n, outputs] each.
 
-    The net maps [B, lookback, F] to [B, outputs].  It comes back on the CPU, in evaluation mode.  Raises
-    `FitError` where the loss is not a number.
+    The net maps [B, lookback, F] to [B, outputs]; one that holds a `RowNet` with a `stretch` is taught
+    at every row that has a target.  With `warm`, the weights that `build` gives were learned before: the
+    rate is `refit_rate` times as high, and they are kept where no epoch is better on validation.  The
+    net comes back on the CPU, in evaluation mode.  Raises `FitError` where the loss is not a number,
+    `ConfigError` for settings that the net cannot be trained with.
     """
     if len(train) == 0:
         raise FitError("a net needs training windows, received none")
+    if settings.schedule == "plateau" and len(valid) == 0:
+        raise FitError("the schedule 'plateau' looks at validation losses: set valid above 0")
     device = choose_device(settings.device)
     with seeded(seed, device), torch_threads(settings.threads):
         net = build().to(device)
+        check_net(net, settings, device)
         optimizer = torch.optim.AdamW(
             net.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
-        run = _Run()
-        key = _key(net, train, valid, targets, settings, seed)
+        run, kept = Run(), None
         if checkpoint is not None:
-            _resume(checkpoint, key, net, optimizer, run, settings)
+            key = fit_hash(net, train, valid, targets, settings, (seed, warm))
+            resume(checkpoint, key, net, optimizer, run, settings.epochs)
+            kept = Kept(checkpoint, key, settings)
+        rows = PanelRows(train.panel, device)
+        others = rows if valid.panel is train.panel else PanelRows(valid.panel, device)
+        teach = batches_for(net, rows, train, targets[0], settings.batch)
+        fit = Fit(
+            net, teach, optimizer, loss, settings, seed, run, kept, settings.refit_rate if warm else 1.0
+        )
+        check = batches_for(net, others, valid, targets[1], settings.batch)
+        if warm and len(valid) and not run.best:
+            run.begin(net, evaluate(net, check, loss))
         progress.begin(task, settings.epochs)
         progress.advance(task, len(run.train))
         while not _finished(run, settings, len(valid) > 0):
-            epoch = len(run.train)
-            _reseed(seed, epoch)
-            run.train.append(_epoch(net, optimizer, train, targets[0], loss, settings, (seed, epoch)))
-            run.valid.append(_evaluate(net, valid, targets[1], loss, settings.batch))
-            _judge(run, net, len(valid) > 0)
-            if checkpoint is not None:
-                _keep(checkpoint, key, net, optimizer, run)
+            mean = fit.epoch()
+            run.valid.append(evaluate(net, check, loss))
+            run.train.append(mean)
+            run.judge(net, len(valid) > 0)
+            fit.epoch_ended(last=_finished(run, settings, len(valid) > 0))
             progress.advance(task)
         net.load_state_dict(run.best)
     return net.cpu().eval(), History(tuple(run.train), tuple(run.valid), run.best_epoch)
 
 
 def predict_network(net: nn.Module, windows: Windows, settings: Training) -> Float32Array:
-    """Outputs of the net for all windows, float32 [n, outputs]; [0, 0] where there are none."""
+    """Outputs of the net for all windows, float32 [n, outputs]; [0, 0] where there are none.
+
+    A net that holds a `rolled` `RowNet` answers from all complete rows before each window's end.
+    """
     if len(windows) == 0:
         return np.empty((0, 0), dtype=np.float32)
     device = choose_device(settings.device)
-    found: list[Float32Array] = []
-    buffer = windows.buffer(min(1024, len(windows)))
+    rows, part = PanelRows(windows.panel, device), row_net(net)
     with torch_threads(settings.threads), torch.inference_mode():
         net = net.to(device).eval()
-        for which in windows.batches(1024):
-            batch = torch.from_numpy(windows.gather(which, buffer)).to(device)
-            found.append(net(batch).float().cpu().numpy())
+        if part is not None and part.rolled:
+            check_rows(windows.panel, 'context = "rolled"', 'context = "window"')
+            answers = roll(net, part, rows, windows)
+        else:
+            found = [
+                net(rows.windows(windows.ends[which], windows.lookback)).float().cpu().numpy()
+                for which in windows.batches(_ANSWERED)
+            ]
+            answers = np.concatenate(found)
         net.cpu()
-    answers: Float32Array = np.concatenate(found)
     if not np.isfinite(answers).all():
         raise FitError("the net answered with something that is not a number")
     return answers
@@ -158,150 +207,7 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
             torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = before
 
 
-def _reseed(seed: int, epoch: int) -> None:
-    state = np.random.SeedSequence([seed, epoch]).generate_state(1, dtype=np.uint64)
-    torch.manual_seed(int(state[0] >> np.uint64(1)))
-
-
-def _finished(run: _Run, settings: Training, validated: bool) -> bool:
+def _finished(run: Run, settings: Training, validated: bool) -> bool:
     done = len(run.train)
     stale = done - 1 - run.best_epoch
     return done >= settings.epochs or (validated and stale >= settings.patience)
-
-
-def _epoch(
-    net: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    windows: Windows,
-    targets: Float32Array,
-    loss: Loss,
-    settings: Training,
-    entropy: tuple[int, int],
-) -> float:
-    device = next(net.parameters()).device
-    order = np.random.default_rng(entropy).permutation(len(windows))
-    buffer = windows.buffer(min(settings.batch, len(windows)))
-    net.train()
-    total = 0.0
-    for start in range(0, len(order), settings.batch):
-        which = order[start : start + settings.batch]
-        batch = torch.from_numpy(windows.gather(which, buffer)).to(device)
-        wanted = torch.from_numpy(targets[which]).to(device)
-        optimizer.zero_grad(set_to_none=True)
-        value = loss(net(batch), wanted)
-        value.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        nn.utils.clip_grad_norm_(net.parameters(), settings.clip)
-        optimizer.step()
-        total += float(value.detach()) * len(which)
-    mean = total / len(order)
-    if not math.isfinite(mean):
-        raise FitError("the training loss is not a number: lower the learning rate")
-    return mean
-
-
-def _evaluate(net: nn.Module, windows: Windows, targets: Float32Array, loss: Loss, size: int) -> float:
-    if len(windows) == 0:
-        return math.nan
-    device = next(net.parameters()).device
-    buffer = windows.buffer(min(size, len(windows)))
-    net.eval()
-    total = 0.0
-    with torch.inference_mode():
-        for which in windows.batches(size):
-            batch = torch.from_numpy(windows.gather(which, buffer)).to(device)
-            total += float(loss(net(batch), torch.from_numpy(targets[which]).to(device))) * len(which)
-    if not math.isfinite(total):
-        raise FitError("the validation loss is not a number: lower the learning rate")
-    return total / len(windows)
-
-
-def _judge(run: _Run, net: nn.Module, validated: bool) -> None:
-    """Keep the weights of the epoch that has just ended where they are the best so far."""
-    if not validated or run.valid[-1] < run.best_loss:
-        run.best_epoch = len(run.train) - 1
-        run.best_loss = run.valid[-1] if validated else math.inf
-        run.best = {k: v.detach().clone() for k, v in net.state_dict().items()}
-
-
-def _key(
-    net: nn.Module,
-    train: Windows,
-    valid: Windows,
-    targets: tuple[Float32Array, Float32Array],
-    settings: Training,
-    seed: int,
-) -> str:
-    """Hash of the fit: a state kept by another one is not resumed."""
-    return hash_json(
-        {
-            "net": [[k, list(v.shape), str(v.dtype)] for k, v in net.state_dict().items()],
-            "start": [float(v.double().sum()) for v in net.state_dict().values()],
-            "settings": settings.model_dump(exclude={"threads", "device", "epochs"}),
-            "seed": seed,
-            "lookback": train.lookback,
-            "rows": _checksum(train.panel.values),
-            "windows": [_checksum(train.ends), _checksum(valid.ends)],
-            "targets": [_checksum(t) for t in targets],
-        }
-    )
-
-
-def _checksum(array: np.ndarray[Any, Any]) -> str:
-    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
-
-
-def _keep(folder: Path, key: str, net: nn.Module, optimizer: torch.optim.Optimizer, run: _Run) -> None:
-    from safetensors.torch import save
-
-    tensors = {f"net.{k}": v for k, v in net.state_dict().items()}
-    tensors |= {f"best.{k}": v for k, v in run.best.items()}
-    for number, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{number}.{k}": v for k, v in state.items()}
-    plain = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
-    facts = {
-        "key": key,
-        "train": run.train,
-        "valid": [None if math.isnan(v) else v for v in run.valid],
-        "best_epoch": run.best_epoch,
-        "best_loss": None if math.isinf(run.best_loss) else run.best_loss,
-    }
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / _STATE, save(plain, metadata={"facts": json.dumps(facts)}))
-
-
-def _resume(
-    folder: Path,
-    key: str,
-    net: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    run: _Run,
-    settings: Training,
-) -> None:
-    """Take over what an interrupted fit of the same windows and settings, no longer than this, left."""
-    from safetensors import safe_open
-
-    path = folder / _STATE
-    if not path.exists():
-        return
-    device = next(net.parameters()).device
-    with safe_open(path, framework="pt") as file:
-        facts = json.loads(file.metadata()["facts"])
-        if facts["key"] != key or len(facts["train"]) > settings.epochs:
-            return
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
-    net.load_state_dict(_under("net.", tensors))
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, value in _under("optimizer.", tensors).items():
-        number, _, part = name.partition(".")
-        state.setdefault(int(number), {})[part] = value
-    groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": state, "param_groups": groups})
-    run.best = {k: v.to(device) for k, v in _under("best.", tensors).items()}
-    run.train = list(facts["train"])
-    run.valid = [math.nan if v is None else v for v in facts["valid"]]
-    run.best_epoch = int(facts["best_epoch"])
-    run.best_loss = math.inf if facts["best_loss"] is None else float(facts["best_loss"])
-
-
-def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

@@ -14,18 +14,19 @@ Fold boundaries depend on the past only, so bars cut short give the same forecas
 
 from datetime import date
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
-import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
 
-from ..core import QUIET, Bars, Features, Forecasts, Progress, Settings
+from ..core import QUIET, Bars, ConfigError, Features, Forecasts, Progress, Settings
 from ._checkpoints import FoldStore, fit_key
-from ._folds import Fold, Table, check_purged, check_scaler, fold_table, purge_of
-from .base import Forecaster
-from .scaling import Scaler
-from .windows import Windows
+from ._folds import Fold, Table, fold_table, purge_of
+from ._walker import FITS, GoOn, Walk, Walker
+from .base import Forecaster, Prediction
+from .features import FeatureSet
+from .scaling import Scaler, ScalingName
+from .windows import Int64Array
 
 
 class WalkForward(Settings):
@@ -47,6 +48,16 @@ class WalkForward(Settings):
         Sessions kept free between the last label's end and the first forecast.
     start, end
         First and last session to forecast; left out: as early as `min_train` allows, to the last bar.
+    steps
+        "last": forecasts for the horizon alone.  "all": for every horizon 1 ... h; a model that answers
+        for all of them at once is fitted once, any other once a step.  "recursive": for every horizon
+        as well, by a model of the next close (target "close") that is asked again after a made-up bar
+        at its own forecast (`recursion.py`, with what to beware of).
+    pool
+        "all": one model learns from all symbols.  "symbol": each symbol has a model of its own.
+    scaling, column_scaling
+        How features are brought to size (`scaling.py`), fitted on training rows only; single columns
+        may have a method of their own.
 
     >>> WalkForward(horizon=5, train=750, start="2018-01-01").start
     datetime.date(2018, 1, 1)
@@ -61,6 +72,10 @@ class WalkForward(Settings):
     embargo: int = Field(default=0, ge=0)
     start: date | None = None
     end: date | None = None
+    steps: Literal["last", "all", "recursive"] = "last"
+    pool: Literal["all", "symbol"] = "all"
+    scaling: ScalingName = "z"
+    column_scaling: dict[str, ScalingName] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -91,25 +106,76 @@ class WalkForward(Settings):
         last label are forecast too.  Raises `DataError` where history is too short, `FitError` from the
         model, `LookAheadError` where a fit would reach past its forecast (a defect).
         """
-        table = fold_table(features, bars, self.horizon, self.lookback)
+        return self.walk(
+            name, forecaster, features, bars, seed=seed, checkpoint=checkpoint, progress=progress
+        ).forecasts
+
+    def walk(
+        self,
+        name: str,
+        forecaster: Forecaster,
+        features: Features,
+        bars: Bars,
+        *,
+        seed: int = 0,
+        feature_set: FeatureSet | None = None,
+        checkpoint: Path | None = None,
+        progress: Progress = QUIET,
+        keep_last: bool = False,
+    ) -> Walk:
+        """As `run`, with what was found while fitting; `keep_last` also keeps the last fold's model.
+
+        `feature_set` is what built `features`: recursive forecasts build those of made-up bars with it.
+        Raises `ConfigError` for recursive forecasts without it, or from a model of another target.
+        """
+        if forecaster.state():  # what it learned elsewhere, it may have learned from what it forecasts
+            forecaster = type(forecaster).model_validate(forecaster.model_dump())
+        table = fold_table(
+            features, bars, self.horizon, self.lookback, forecaster.targets, self.fitted_steps
+        )
         folds = self.folds(table)
         store = None
         if checkpoint is not None:
             store = FoldStore(checkpoint, name, fit_key(forecaster, self, features, bars, seed))
+        walker = Walker(self, forecaster, table, seed, store, progress)
+        walker.keeps = folds[-1].number if keep_last else None
+        if self.steps == "recursive":
+            walker.go_on = self._recursion(forecaster, feature_set, table, bars)
         task = f"{name} (seed {seed})"
         progress.begin(task, len(folds))
-        parts = []
+        parts, fits = [], []
         for fold in folds:
-            part = store.read(fold.number) if store else None
-            if part is None:
-                part = _run_fold(forecaster, table, fold, self, seed, store, progress)
-                if store:
-                    store.write(fold.number, part)
-            parts.append(part)
+            rows, fitted = walker.fold(fold)
+            parts.append(rows)
+            fits.append(fitted)
             progress.advance(task)
-        frame = pd.concat(parts, ignore_index=True)
-        frame = frame.assign(model=name, seed=seed, horizon=self.horizon)
-        return Forecasts.concat([Forecasts(frame)])
+        frame = pd.concat(parts, ignore_index=True).assign(model=name, seed=seed)
+        known = pd.concat(fits, ignore_index=True).assign(model=name, seed=seed)
+        last = walker.last_fold(folds[-1]) if keep_last else None
+        return Walk(Forecasts.concat([Forecasts(frame)]), known[list(FITS)], last)
+
+    @property
+    def fitted_steps(self) -> tuple[int, ...]:
+        """The steps that models are fitted for, ascending."""
+        if self.steps == "recursive":
+            return (1,)
+        return tuple(range(1, self.horizon + 1)) if self.steps == "all" else (self.horizon,)
+
+    def _recursion(
+        self, forecaster: Forecaster, feature_set: FeatureSet | None, table: Table, bars: Bars
+    ) -> GoOn:
+        from ._made_up_bars import check_one_step, recursive_prediction
+
+        check_one_step(forecaster, 1)
+        if feature_set is None:
+            raise ConfigError("recursive forecasts build features of made-up bars: give feature_set")
+
+        def go_on(model: Forecaster, scaler: Scaler, rows: Int64Array) -> Prediction:
+            return recursive_prediction(
+                model, scaler, feature_set, table, bars, rows, self.horizon, self.lookback
+            )
+
+        return go_on
 
     def folds(self, table: Table) -> tuple[Fold, ...]:
         """The folds, in time order; `DataError` where the bars are too short for the first."""
@@ -140,48 +206,3 @@ class WalkForward(Settings):
         if wanted < earliest or wanted >= len(table.sessions):
             raise table.too_short(self, earliest, wanted)
         return wanted
-
-
-def _run_fold(
-    forecaster: Forecaster,
-    table: Table,
-    fold: Fold,
-    settings: WalkForward,
-    seed: int,
-    store: FoldStore | None,
-    progress: Progress,
-) -> pd.DataFrame:
-    """Fit a copy of the forecaster on what the fold may know, and forecast the fold's sessions."""
-    check_purged(table, fold, settings.embargo)
-    scaler = fit_scaler(table, fold)
-    check_scaler(table, fold, scaler)
-    known = table.panel(scaler, fold.known_until)
-    train = known.windows(fold.train, settings.lookback, with_targets=True)
-    valid = known.windows(fold.valid, settings.lookback, with_targets=True)
-    model = forecaster.model_copy(deep=True)
-    scratch = store.scratch(fold.number) if store else None
-    model.fit(train, valid, seed=seed, progress=progress, checkpoint=scratch)
-    test = table.panel(scaler, fold.last).windows(fold.test, settings.lookback, with_targets=False)
-    return _rows(model, test, fold)
-
-
-def fit_scaler(table: Table, fold: Fold) -> Scaler:
-    """The scaler of a fold: the rows of its training windows, and no later ones."""
-    rows = table.rows_between(fold.fit_start, table.session[fold.train].max())
-    return Scaler.fit(table.unscaled[rows], table.names, table.session[rows])
-
-
-def _rows(model: Forecaster, test: Windows, fold: Fold) -> pd.DataFrame:
-    found = model.predict(test)
-    empty = np.full(len(test), np.nan)
-    return pd.DataFrame(
-        {
-            "symbol": test.symbols,
-            "session": test.sessions,
-            "fold": fold.number,
-            "expected_return": empty if found.expected_return is None else found.expected_return,
-            "p_up": empty if found.p_up is None else found.p_up,
-            "fit_start": fold.fit_start,
-            "fit_end": fold.fit_end,
-        }
-    )

@@ -33,6 +33,8 @@ class Panel:
         Key of each row.
     first
         int64, index of the first row of the same symbol: history never reaches below it.
+    relative
+        Columns that every window shows relative to its own first row.
 
     Arrays are read-only, and shared by all windows.
     """
@@ -43,6 +45,7 @@ class Panel:
     symbols: npt.NDArray[np.object_]
     sessions: npt.NDArray[np.datetime64]
     first: Int64Array
+    relative: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         rows = len(self.values)
@@ -71,9 +74,14 @@ class Windows:
     lookback
         Rows in a window.
     targets
-        float32 log return of each window (`make_labels`), None where none may be known.
+        float32 [n], the first target at the last step (`labels.py`), None where none may be known.
     horizon
         Sessions that a target or an answer spans, from the open of t+1 to that of t+1+horizon.
+    paths
+        float32 [n, steps, outputs]: every target at every step that is asked for; left out, `targets`
+        is all there is.
+    steps
+        The steps asked for, ascending; the last is the horizon.
     """
 
     panel: Panel
@@ -81,8 +89,14 @@ class Windows:
     lookback: int
     targets: Float32Array | None = None
     horizon: int = 1
+    paths: Float32Array | None = None
+    steps: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
+        if not self.steps:
+            object.__setattr__(self, "steps", (self.horizon,))
+        if self.paths is None and self.targets is not None:
+            object.__setattr__(self, "paths", self.targets[:, None, None])
         if self.lookback < 1:
             raise DataError(f"a window has at least 1 row, received {self.lookback}")
         if self.targets is not None and len(self.targets) != len(self.ends):
@@ -120,11 +134,25 @@ class Windows:
     def subset(self, which: npt.NDArray[np.bool_] | Int64Array) -> Self:
         """Some of the windows, on the same panel."""
         targets = None if self.targets is None else self.targets[which]
-        return replace(self, ends=self.ends[which], targets=targets)
+        paths = None if self.paths is None else self.paths[which]
+        return replace(self, ends=self.ends[which], targets=targets, paths=paths)
 
     def last(self) -> Float32Array:
         """Features of each window's last row, [n, F]."""
-        return self.panel.values[self.ends]
+        return self.row(0)
+
+    def row(self, lag: int) -> Float32Array:
+        """Features of the row `lag` before each window's last, [n, F].
+
+        Raises `DataError` for a lag outside the window.
+        """
+        if not 0 <= lag < self.lookback:
+            raise DataError(f"a window of {self.lookback} rows has no row {lag} before its last")
+        rows = self.panel.values[self.ends - lag]
+        columns = list(self.panel.relative)
+        if columns:
+            rows[:, columns] -= self.panel.values[self.ends - self.lookback + 1][:, columns]
+        return rows
 
     def gather(self, which: Int64Array, out: Float32Array | None = None) -> Float32Array:
         """The windows `which` as [B, lookback, F], written into the head of `out` where one is given.
@@ -137,6 +165,8 @@ class Windows:
         target = out[: len(which)]
         # mode="clip" only because "raise" would gather into a second array first: rows were checked.
         np.take(self.panel.values, rows, axis=0, out=target, mode="clip")
+        for column in self.panel.relative:
+            target[..., column] -= target[:, :1, column].copy()
         return target
 
     def buffer(self, batch: int) -> Float32Array:

@@ -69,11 +69,15 @@ _FORMATS: dict[str, Callable[[float], str]] = {
         percent,
     ),
     **dict.fromkeys(("accuracy", "base_rate", "majority", "hits"), percent),
+    **dict.fromkeys(("coverage", "measured"), percent),
+    "train_seconds": lambda seconds: _fixed(seconds, 0 if seconds >= 100 else 1),
     **dict.fromkeys(("idle_cash", "last_cash", "refusal_share"), percent),
     "refusal_of_cash": lambda share: percent(share, 2),
     **dict.fromkeys(("same_session", "last_three", "next_session"), _number(2)),
     **dict.fromkeys(("sharpe", "sortino", "calmar", "beta", "turnover"), _number(2)),
-    **dict.fromkeys(("orders", "fills", "refused", "round_trips", "n", "seed", "texts"), _number(0)),
+    **dict.fromkeys(
+        ("orders", "fills", "refused", "round_trips", "n", "seed", "texts", "horizon"), _number(0)
+    ),
     **dict.fromkeys(("costs", "dividends", "dividend_tax", "final_equity"), _number(0)),
     **dict.fromkeys(
         ("refusal_symbols", "refusal_unfilled", "refusal_money", "refusal_cost"), _number(0)

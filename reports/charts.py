@@ -13,6 +13,8 @@ import pandas as pd
 
 from ..core import BacktestResult, Bars, PanicIndex
 from ..core.panic import MARKET
+from .encoding import calendar_steps, rounded
+from .forecast_charts import forecast_payload
 from .inputs import ReportInput
 from .words import both, named
 
@@ -40,6 +42,17 @@ _JS_WORDS = (
     "drawdown",
     "benchmark",
     "more_columns",
+    "forecast",
+    "actual",
+    "interval",
+    "p_up",
+    "step",
+    "of_open",
+    "of_high",
+    "of_low",
+    "of_close",
+    "of_mid",
+    "of_expected",
 )
 
 
@@ -52,7 +65,7 @@ def payload(inputs: ReportInput) -> dict[str, Any]:
     names = [r.name for r in inputs.results]
     first = min((r.equity.index[0] for r in inputs.results), default=calendar[0])
     return {
-        "sessions": _steps(calendar),
+        "sessions": calendar_steps(calendar),
         "from": int(calendar.searchsorted(first)),
         "up": "red" if inputs.bars.calendar in RED_UP else "green",
         "adjustment": bars.adjustment,
@@ -64,6 +77,7 @@ def payload(inputs: ReportInput) -> dict[str, Any]:
         "trades": {r.name: _trades(r, bars, drawn, calendar) for r in inputs.results},
         "benchmark": _benchmark(inputs, calendar),
         "panic": {} if inputs.panic is None else _panic(inputs.panic, drawn, calendar),
+        "forecasts": forecast_payload(inputs, drawn),
         "words": {key: [both(key).en, both(key).zh] for key in _JS_WORDS},
     }
 
@@ -88,24 +102,6 @@ def _drawn_bars(inputs: ReportInput) -> tuple[Bars, tuple[str, ...]]:
     return bars.select(kept), tuple(sorted(kept))
 
 
-def _steps(calendar: pd.DatetimeIndex) -> dict[str, Any]:
-    """First day and the days between sessions: a third of the size of dates."""
-    days = calendar.to_numpy().astype("datetime64[D]").astype(int)
-    return {"first": f"{calendar[0]:%Y-%m-%d}", "steps": np.diff(days).tolist()}
-
-
-def _rounded(values: pd.Series | np.ndarray, digits: int) -> list[float | int | None]:
-    """Plain numbers, None for NaN, integers without their point."""
-    found: list[float | int | None] = []
-    for value in np.asarray(values, dtype=float):
-        if not math.isfinite(value):
-            found.append(None)
-            continue
-        short = round(float(value), digits)
-        found.append(int(short) if short == int(short) else short)
-    return found
-
-
 def _candles(bars: Bars, symbol: str, calendar: pd.DatetimeIndex) -> dict[str, Any]:
     one = bars.one(symbol)
     at = calendar.searchsorted(one.index)
@@ -116,11 +112,11 @@ def _candles(bars: Bars, symbol: str, calendar: pd.DatetimeIndex) -> dict[str, A
     return {
         "at": _runs(at),
         "digits": digits,
-        "o": _rounded(one["open"], digits),
-        "h": _rounded(one["high"], digits),
-        "l": _rounded(one["low"], digits),
-        "c": _rounded(one["close"], digits),
-        "v": _rounded(one["volume"] / 10**scale, 0),
+        "o": rounded(one["open"], digits),
+        "h": rounded(one["high"], digits),
+        "l": rounded(one["low"], digits),
+        "c": rounded(one["close"], digits),
+        "v": rounded(one["volume"] / 10**scale, 0),
         "v_scale": 10**scale,
         "factor": [[int(i), round(float(factor[i]), 8)] for i in change],
     }
@@ -135,7 +131,7 @@ def _runs(at: np.ndarray) -> list[list[int]]:
 def _curve(values: pd.Series, calendar: pd.DatetimeIndex) -> dict[str, Any]:
     start = int(calendar.searchsorted(values.index[0]))
     end = int(calendar.searchsorted(values.index[-1]))
-    return {"start": start, "v": _rounded(values.reindex(calendar[start : end + 1]), 5)}
+    return {"start": start, "v": rounded(values.reindex(calendar[start : end + 1]), 5)}
 
 
 def _trades(
@@ -185,6 +181,6 @@ def _panic(index: PanicIndex, drawn: tuple[str, ...], calendar: pd.DatetimeIndex
                 part = values.iloc[known[0] : known[-1] + 1]
                 found.setdefault(scope, {})[audience] = {
                     "start": int(known[0]),
-                    "v": _rounded(part, 1),
+                    "v": rounded(part, 1),
                 }
     return found

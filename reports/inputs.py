@@ -48,6 +48,12 @@ class ReportInput:
         Result name -> file name relative to the report.
     language
         The language shown first; the reader may switch.
+    fits
+        One row a fit and epoch, as `Walk.fits` (may be empty).
+    reliability, coverage
+        Calibration, as `forecasters.calibration` gives it (may be empty).
+    importance
+        `permutation_importance` of each model and seed, with those two columns (may be empty).
 
     Raises `DataError` where names are not unique, a result has no figures or `refusals` are others'.
     """
@@ -72,6 +78,10 @@ class ReportInput:
     classifier_check: pd.DataFrame = field(default_factory=pd.DataFrame)
     refusals: pd.DataFrame = field(default_factory=pd.DataFrame)
     largest_refusals: pd.DataFrame = field(default_factory=pd.DataFrame)
+    fits: pd.DataFrame = field(default_factory=pd.DataFrame)
+    reliability: pd.DataFrame = field(default_factory=pd.DataFrame)
+    coverage: pd.DataFrame = field(default_factory=pd.DataFrame)
+    importance: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def __post_init__(self) -> None:
         names = [result.name for result in self.results]

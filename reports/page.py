@@ -11,7 +11,7 @@ from typing import Any
 
 from ..core.calendar import PER_YEAR
 from ..core.notes import Said
-from . import refusal_tables, summary, tables
+from . import model_charts, quality_table, refusal_tables, summary, tables
 from .charts import RED_UP, payload
 from .facts import classifier_facts, provenance
 from .files import write_whole
@@ -81,7 +81,13 @@ def _context(inputs: ReportInput) -> dict[str, Any]:
         "short": summary.in_short(inputs),
         "strategies": tables.strategies(inputs) if inputs.results else None,
         "unlike": len({r.conditions_hash for r in inputs.results}) > 1,
-        "quality": tables.quality(inputs),
+        "quality": quality_table.quality(inputs),
+        "intervals": quality_table.intervals(inputs),
+        "by_step": model_charts.error_by_step(inputs.quality),
+        "reliability": model_charts.reliability_plots(inputs.reliability),
+        "losses": model_charts.loss_plots(inputs.fits),
+        "importance": model_charts.importance_plots(inputs.importance),
+        "against": _against(data["forecasts"]),
         "refusals": refusal_tables.by_reason(inputs),
         "largest_refusals": refusal_tables.largest(inputs),
         "data_table": tables.data(inputs),
@@ -96,8 +102,18 @@ def _context(inputs: ReportInput) -> dict[str, Any]:
         "has_panic": bool(data["panic"]),
         "css": _asset("report.css"),
         "library": _asset(_SCRIPT).replace("</script", "<\\/script"),
-        "script": _asset("report.js"),
+        "script": _asset("forecast.js") + _asset("report.js"),
         "payload": _json(data),
+    }
+
+
+def _against(found: dict[str, Any]) -> dict[str, Any] | None:
+    """What the template needs of the forecast charts: what was left out, and whether steps differ."""
+    if not found:
+        return None
+    return {
+        "capped": both("capped", kept=found["kept"], drawn=found["drawn"], all=found["all"]),
+        "steps": any(len(model["steps"]) > 1 for model in found["models"]),
     }
 
 

@@ -17,7 +17,7 @@ _DAYS = 365.25  # of a calendar year, as in the strategies' own figures
 def in_short(inputs: ReportInput) -> tuple[Said, ...]:
     """Three to five sentences that a hurried reader may rely on."""
     said = _short_returns(inputs) if inputs.results else [both("short_nothing")]
-    frame = inputs.quality
+    frame = _longest(inputs.quality)
     if not frame.empty:
         known = frame.dropna(subset=["p_value"])
         if len(known):
@@ -33,6 +33,13 @@ def in_short(inputs: ReportInput) -> tuple[Said, ...]:
     if refused:
         said.append(both("short_refused", refused=f"{refused:,}", orders=f"{orders:,}"))
     return tuple(said)
+
+
+def _longest(quality: pd.DataFrame) -> pd.DataFrame:
+    """Each model at its longest step, what is traded on: further steps are no further models."""
+    if quality.empty or "horizon" not in quality.columns:
+        return quality
+    return quality[quality["horizon"] == quality.groupby("model")["horizon"].transform("max")]
 
 
 def _short_returns(inputs: ReportInput) -> list[Said]:

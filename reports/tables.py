@@ -41,20 +41,6 @@ PERFORMANCE = (
     "final_equity",
 )
 _IF_ANY = ("dividends", "dividend_tax")
-QUALITY = (
-    "n",
-    "accuracy",
-    "base_rate",
-    "p_value",
-    "balanced_accuracy",
-    "mcc",
-    "brier",
-    "brier_base",
-    "relative_mae",
-    "relative_rmse",
-    "ic",
-    "ic_p_value",
-)
 
 
 def strategies(inputs: ReportInput) -> Table:
@@ -92,42 +78,6 @@ def _return_tone(column: str, value: object) -> Tone:
     if column != "excess_return" or not isinstance(value, int | float | np.number):
         return ""
     return "bad" if float(value) < 0 else "good" if float(value) > 0 else ""
-
-
-def quality(inputs: ReportInput) -> Table | None:
-    """Forecast quality by model and seed, or None without forecasts."""
-    frame = inputs.quality
-    if frame.empty:
-        return None
-    shown = [c for c in QUALITY if c in frame.columns]
-    seeds = len(set(frame["seed"])) > 1 or frame["model"].duplicated().any()
-    rows = []
-    for _, values in frame.iterrows():
-        lead = [Cell(str(values["model"]), str(values["model"]))]
-        if seeds:
-            lead.append(cell("seed", values["seed"]))
-        dates = [Cell(day(values.get(c)), day(values.get(c)), "soft") for c in ("first", "last")]
-        rows.append(Row((*lead, *(_judged(c, values) for c in shown), *dates)))
-    heads = [COLUMNS["model"], *([COLUMNS["seed"]] if seeds else []), *(COLUMNS[c] for c in shown)]
-    return Table((*heads, COLUMNS["first"], COLUMNS["last"]), tuple(rows))
-
-
-def _judged(column: str, values: pd.Series) -> Cell:
-    """A figure with its verdict beside it."""
-    value = values[column]
-    if pd.isna(value):
-        return cell(column, math.nan)
-    if column == "accuracy" and value < values["base_rate"]:
-        return cell(column, value, "bad", both("below_base"))
-    if column == "accuracy" and value > values["base_rate"] and values["p_value"] < 0.05:
-        return cell(column, value, "good")
-    if column in ("relative_mae", "relative_rmse") and value > 1:
-        return cell(column, value, "bad", both("worse_last") if column == "relative_mae" else None)
-    if column == "brier" and value > values.get("brier_base", math.nan):
-        return cell(column, value, "bad")
-    if column in ("p_value", "ic_p_value") and value >= 0.05:
-        return cell(column, value, "soft")
-    return cell(column, value)
 
 
 def data(inputs: ReportInput) -> Table:

@@ -5,6 +5,7 @@ button shows one of them.  The reader needs no second file and no script for it.
 """
 
 from ..core.notes import Said
+from .forecast_words import FORECAST_COLUMNS, FORECAST_WORDS
 
 WORDS: dict[str, Said] = {
     # the frame
@@ -207,6 +208,7 @@ WORDS: dict[str, Said] = {
     "more_columns": Said("{n} more to the right →", "右侧还有 {n} 列 →"),
     "show_all": Said("Show all", "全部显示"),
     "show_none": Said("Hide all", "全部隐藏"),
+    **FORECAST_WORDS,
 }
 
 COLUMNS: dict[str, tuple[Said, Said]] = {
@@ -467,6 +469,7 @@ COLUMNS: dict[str, tuple[Said, Said]] = {
     "first_fit": (Said("First fit on", "首次训练区间"), Said("", "")),
     "last_fit": (Said("Last fit on", "末次训练区间"), Said("", "")),
     "forecasts": (Said("Forecasts", "预测区间"), Said("", "")),
+    **FORECAST_COLUMNS,
 }
 
 NAMES = {

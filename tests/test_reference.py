@@ -102,9 +102,11 @@ def sections_of_code():
     plain = {n: k for n, k in keys_of(ExperimentFile).items() if n not in inside and n not in loose}
     found = {(", ".join(plain), ""): plain}
     for name, model in inside.items():
-        found[f"[{name}]", ""] = keys_of(model)
+        several = get_origin(ExperimentFile.model_fields[name].annotation) is tuple
+        table = f"[[{name}]]" if several else f"[{name}]"
+        found[table, ""] = keys_of(model)
         for part, nested in tables_inside(model):
-            found[f"[{name}]", part] = keys_of(nested)
+            found[table, part] = keys_of(nested)
     kind, named = {"kind": Key(REQUIRED)}, {"name": Key(NOTHING)}
     found["[bars]", ""] = kind | keys_of(BarsWindow)
     found["[texts]", ""] = kind | keys_of(SourceWindow)

@@ -7,16 +7,20 @@ its state, and keeps both for all rows:
 
 The carried cell of an LSTM and the carried state of a GRU are not masked, only what the weights see.
 All gates of a layer share a mask ("tied weights" in the paper).
+
+An LSTM's or a GRU's state at a row depends on that row and those before it only, so it can be taught at
+every row of a stretch and rolled forward through a symbol's whole history (`forecasters/_row_nets.py`).
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .._row_nets import RowNet, States
 from ._torch import TorchForecaster
 
 Sizes = tuple[Annotated[int, Field(ge=1)], ...]
@@ -36,6 +40,28 @@ class RecurrentForecaster(TorchForecaster):
     hidden: Sizes = Field(default=(64,), min_length=1)
     dense: int = Field(default=16, ge=1)
     dropout: float = Field(default=0.0, ge=0, lt=1)
+
+
+class RollingForecaster(RecurrentForecaster):
+    """Settings of the recurrent nets whose state at a row holds all rows before it, and none after.
+
+    supervise
+        "last": a window for each label, which is compared with the answer at the window's last row.
+        "rows": stretches of rows, a label at each training row; about `lookback` times fewer steps a
+        label.  A label then has from `lookback` to `lookback` + `stretch` - 1 rows before it.
+    stretch
+        Labelled rows in a stretch.
+    stretches
+        Stretches in a step, in place of `batch`; fewer where an epoch would have less than 8 steps.
+    context
+        "window": a forecast sees the `lookback` rows of its window.  "rolled": it sees all complete rows
+        of its symbol up to the decision, the state being carried from row to row.
+    """
+
+    supervise: Literal["last", "rows"] = "rows"
+    stretch: int = Field(default=64, ge=1)
+    stretches: int = Field(default=8, ge=1)
+    context: Literal["window", "rolled"] = "window"
 
 
 class RecurrentNet(nn.Module):
@@ -74,7 +100,7 @@ class RecurrentNet(nn.Module):
         return answer
 
 
-class VariationalNet(RecurrentNet):
+class VariationalNet(RecurrentNet, RowNet):
     """Layers of one kind that `masked` runs while training: one mask a sequence, read-out included."""
 
     def __init__(
@@ -82,11 +108,14 @@ class VariationalNet(RecurrentNet):
         layers: Iterable[nn.Module],
         masked: Callable[[nn.Module, Tensor, float], Tensor],
         rate: float,
-        settings: RecurrentForecaster,
+        settings: RollingForecaster,
         outputs: int,
     ) -> None:
         super().__init__(layers, settings.hidden[-1], settings, outputs)
         self.masked, self.rate = masked, rate
+        self.stretch = settings.stretch if settings.supervise == "rows" else None
+        self.stretches = settings.stretches
+        self.rolled = settings.context == "rolled"
 
     def run(self, layer: nn.Module, rows: Tensor) -> Tensor:
         """One layer's states; at a rate of 0 and when answering, torch's own."""
@@ -94,9 +123,24 @@ class VariationalNet(RecurrentNet):
             return self.masked(layer, rows, self.rate)
         return super().run(layer, rows)
 
+    def states(self, rows: Tensor) -> Tensor:
+        """The states of the top layer; they go on from the carried ones, where there are any."""
+        if self.carried is None:
+            return super().states(rows)
+        after: States = []
+        for number, layer in enumerate(self.layers):
+            before = self.carried[number] if self.carried else None
+            rows, last = layer(rows, before if before is None or len(before) > 1 else before[0])
+            after.append(last if isinstance(last, tuple) else (last,))
+        self.carried[:] = after
+        return rows
+
     def read(self, states: Tensor) -> Tensor:
-        """The last row's state, masked while training."""
-        return functional.dropout(super().read(states), self.rate, self.training)
+        """The last row's state, or each row's [B, rows, size], masked while training."""
+        if not self.training or not self.rate:
+            return states if self.every_row else states[:, -1]
+        mask = sequence_mask(states, states.shape[2], self.rate)
+        return states * mask[:, None] if self.every_row else states[:, -1] * mask
 
 
 class AdditiveAttention(nn.Module):

@@ -11,15 +11,16 @@ from every row: each follows from that row and earlier ones.
 """
 
 import warnings
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from pydantic import Field, PrivateAttr
+from pydantic import Field
 
-from ...core import QUIET, DataError, FitError, Progress
-from ..base import Arrays, Forecaster, Prediction
+from ...core import FitError, Progress
+from ..base import Arrays, Prediction
+from ..search import Choice, Range, Space, space
 from ..windows import Float64Array, Windows
+from ._learner import Learner
 from ._series import history, pack, spread_of, training_closes, unpack
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _FLAT = 0.01
 """Slope of the log likelihood a row, below which a search that is stuck has arrived."""
 
 
-class ARIMA(Forecaster):
+class ARIMA(Learner):
     """Expects the price to follow the symbol's own ARIMA process.
 
     A symbol without `min_rows` closes in training has no forecast (NaN).  A fit takes 0.03 CPU seconds
@@ -48,24 +49,23 @@ class ARIMA(Forecaster):
     'arima'
     """
 
+    reads_features: ClassVar[bool] = False
+    search: ClassVar[Space] = space(
+        p=Range(0, 3),
+        d=Range(0, 1),
+        q=Range(0, 2),
+        constant=Choice(True, False),
+    )
+
     p: int = Field(default=1, ge=0, le=5)
     d: int = Field(default=1, ge=0, le=2)
     q: int = Field(default=1, ge=0, le=5)
     constant: bool = True
     min_rows: int = Field(default=60, ge=30)
     max_iterations: int = Field(default=200, ge=1)
-    _fitted: dict[str, Float64Array] = PrivateAttr(default_factory=dict)
 
-    def fit(
-        self,
-        train: Windows,
-        valid: Windows,
-        *,
-        seed: int = 0,
-        progress: Progress = QUIET,
-        checkpoint: Path | None = None,
-    ) -> None:
-        """Greatest likelihood on the closes of training; validation is not used."""
+    def learn(self, train: Windows, valid: Windows, *, seed: int, progress: Progress) -> Arrays:
+        """By symbol: the scale, then statsmodels' parameters of the scaled differences."""
         series = {s: closes for s, closes in training_closes(train) if len(closes) >= self.min_rows}
         if not series:
             raise FitError(
@@ -77,25 +77,16 @@ class ARIMA(Forecaster):
         for symbol, closes in series.items():
             fitted[symbol] = self._likeliest(symbol, np.diff(closes, self.d))
             progress.advance(task)
-        self._fitted = fitted
+        return pack(fitted)
 
-    def predict(self, windows: Windows) -> Prediction:
+    def answer(self, learned: Arrays, windows: Windows) -> Prediction:
         """Forecast over the horizon less the last close, from all rows of the symbol so far."""
-        if not self._fitted:
-            raise DataError("ARIMA predicts after fit only: call fit or load first")
+        fitted = unpack(learned)
         answer = np.full(len(windows.panel.close), np.nan)
         for symbol, rows, closes in history(windows.panel):
-            if symbol in self._fitted and len(closes) > self.d:
-                answer[rows] = self._ahead(closes, self._fitted[symbol], windows.horizon)
-        return Prediction(expected_return=answer[windows.ends])
-
-    def state(self) -> Arrays:
-        """By symbol: the scale, then statsmodels' parameters of the scaled differences."""
-        return pack(self._fitted)
-
-    def restore(self, state: Arrays) -> None:
-        """Take over parameters."""
-        self._fitted = unpack(state)
+            if symbol in fitted and len(closes) > self.d:
+                answer[rows] = self._ahead(closes, fitted[symbol], windows.horizon)
+        return Prediction(value=answer[windows.ends])
 
     def _process(self, values: Float64Array) -> "SARIMAX":
         from statsmodels.tsa.statespace.sarimax import SARIMAX

@@ -6,9 +6,12 @@ The paper's query is the decoder's state; here is no decoder, so the state of th
 dense layer reads the context beside that state.
 """
 
+from typing import ClassVar
+
 from pydantic import Field
 from torch import Tensor, nn
 
+from ..search import Choice, Range, Space, space
 from ._recurrent import AdditiveAttention, RecurrentForecaster, RecurrentNet, steps
 
 
@@ -27,6 +30,13 @@ class AttentionLSTM(RecurrentForecaster):
     >>> AttentionLSTM(hidden=[32], attention=8).attention
     8
     """
+
+    search: ClassVar[Space] = space(
+        learning_rate=Range(1e-4, 1e-2, log=True),
+        hidden=Choice((32,), (64,), (64, 64)),
+        dropout=Range(0.0, 0.5),
+        attention=Choice(16, 32, 64),
+    )
 
     attention: int = Field(default=32, ge=1)
 

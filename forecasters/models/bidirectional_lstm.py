@@ -5,9 +5,12 @@ is no look-ahead: the window ends with the row of the decision, and backwards be
 two final states: the forward one of the last row and the backward one of the first.
 """
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
+from ..search import Choice, Range, Space, space
 from ._recurrent import RecurrentForecaster, RecurrentNet
 
 
@@ -24,6 +27,12 @@ class BidirectionalLSTM(RecurrentForecaster):
     >>> BidirectionalLSTM(hidden=[32]).kind
     'bidirectional_lstm'
     """
+
+    search: ClassVar[Space] = space(
+        learning_rate=Range(1e-4, 1e-2, log=True),
+        hidden=Choice((32,), (64,), (64, 64)),
+        dropout=Range(0.0, 0.5),
+    )
 
     def network(self, n_features: int, lookback: int, outputs: int) -> nn.Module:
         """The layers."""

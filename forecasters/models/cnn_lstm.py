@@ -8,11 +8,14 @@ who add attention on top (here additive: `attention_lstm`).  The convolutions ar
 so every row goes on to the LSTM, and a kernel may be longer than the window.
 """
 
+from typing import ClassVar
+
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..search import Choice, Range, Space, space
 from ._recurrent import AdditiveAttention, RecurrentForecaster, RecurrentNet, Sizes, steps
 
 
@@ -35,6 +38,14 @@ class CNNLSTM(RecurrentForecaster):
     >>> CNNLSTM(channels=[16], kernel=5).channels
     (16,)
     """
+
+    search: ClassVar[Space] = space(
+        learning_rate=Range(1e-4, 1e-2, log=True),
+        hidden=Choice((32,), (64,), (64, 64)),
+        dropout=Range(0.0, 0.5),
+        channels=Choice((16,), (32,), (32, 32)),
+        kernel=Choice(3, 5),
+    )
 
     channels: Sizes = Field(default=(32,), min_length=1)
     kernel: int = Field(default=3, ge=1)

@@ -9,11 +9,14 @@ The average is centred, but on rows inside the window.  In the paper each series
 the label is none of the features, so a last linear map weighs the features' z.
 """
 
+from typing import ClassVar
+
 import torch
 from pydantic import Field, field_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..search import Choice, Range, Space, space
 from ._torch import TorchForecaster
 
 
@@ -28,6 +31,12 @@ class DLinear(TorchForecaster):
     >>> DLinear(kernel=7, per_channel=True).kind
     'dlinear'
     """
+
+    search: ClassVar[Space] = space(
+        learning_rate=Range(1e-4, 1e-2, log=True),
+        kernel=Choice(3, 5, 9, 15),
+        per_channel=Choice(True, False),
+    )
 
     kernel: int = Field(default=5, ge=1)
     per_channel: bool = False

@@ -3,49 +3,29 @@
 The best forecast of a random walk with drift; over all symbols together, as one global model.
 """
 
-from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
-from pydantic import PrivateAttr
 
-from ...core import QUIET, DataError, FitError, Progress
-from ..base import Arrays, Forecaster, Prediction
+from ...core import Progress
+from ..base import Arrays, Prediction
 from ..windows import Windows
+from ._learner import Learner, labels_of
 
 
-class Drift(Forecaster):
+class Drift(Learner):
     """Expects the mean label of the training windows, always.
 
     >>> Drift().kind
     'drift'
     """
 
-    _mean: float | None = PrivateAttr(None)
+    reads_features: ClassVar[bool] = False
 
-    def fit(
-        self,
-        train: Windows,
-        valid: Windows,
-        *,
-        seed: int = 0,
-        progress: Progress = QUIET,
-        checkpoint: Path | None = None,
-    ) -> None:
+    def learn(self, train: Windows, valid: Windows, *, seed: int, progress: Progress) -> Arrays:
         """The mean target; validation is not used."""
-        if train.targets is None or len(train) == 0:
-            raise FitError("drift needs training windows with targets")
-        self._mean = float(np.mean(train.targets, dtype=np.float64))
+        return {"mean": np.array([np.mean(labels_of(train), dtype=np.float64)])}
 
-    def predict(self, windows: Windows) -> Prediction:
+    def answer(self, learned: Arrays, windows: Windows) -> Prediction:
         """The same mean for each window."""
-        if self._mean is None:
-            raise DataError("drift predicts after fit only: call fit or load first")
-        return Prediction(expected_return=np.full(len(windows), self._mean))
-
-    def state(self) -> Arrays:
-        """The mean."""
-        return {} if self._mean is None else {"mean": np.array([self._mean])}
-
-    def restore(self, state: Arrays) -> None:
-        """Take over a mean."""
-        self._mean = float(state["mean"][0]) if state else None
+        return Prediction(value=np.full(len(windows), float(learned["mean"][0])))

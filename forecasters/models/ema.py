@@ -4,11 +4,14 @@ E[t] = a C[t] + (1 - a) E[t-1] with a = 2 / (span + 1), started at the symbol's 
 ln(E[t] / C[t]).  Like the simple average it bets on reversal.
 """
 
+from typing import ClassVar
+
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from ..base import Prediction
+from ..search import Range, Space, space
 from ..windows import Windows
 from ._untrained import Untrained
 
@@ -20,6 +23,8 @@ class EMA(Untrained):
     'ema'
     """
 
+    search: ClassVar[Space] = space(span=Range(2, 120, log=True))
+
     span: int = Field(default=5, ge=1)
 
     def predict(self, windows: Windows) -> Prediction:
@@ -29,4 +34,4 @@ class EMA(Untrained):
         for start, stop in panel.spans():
             closes = pd.Series(panel.close[start:stop])
             average[start:stop] = closes.ewm(span=self.span, adjust=False).mean()
-        return Prediction(expected_return=np.log(average[windows.ends] / windows.close))
+        return Prediction(value=np.log(average[windows.ends] / windows.close))

@@ -11,22 +11,23 @@ Alpha, beta and phi are those with the least sum of e^2 over the closes of train
 x[t] - (1 - alpha) e[t], e follows from the returns by a linear filter, which scipy runs over all rows.
 """
 
-from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
-from pydantic import Field, PrivateAttr
+from pydantic import Field
 
-from ...core import QUIET, DataError, FitError, Progress
-from ..base import Arrays, Forecaster, Prediction
+from ...core import FitError, Progress
+from ..base import Arrays, Prediction
+from ..search import Choice, Space, space
 from ..windows import Float64Array, Windows
+from ._learner import Learner
 from ._series import ALL, history, pack, spread_of, training_closes, unpack
 
 _ALPHA, _BETA, _DAMPING = (0.01, 1.0), (0.0, 1.0), (0.8, 0.98)
 _STARTS = ((0.99, 0.05), (0.7, 0.1), (0.3, 0.1), (0.1, 0.1))
 
 
-class ExponentialSmoothing(Forecaster):
+class ExponentialSmoothing(Learner):
     """Expects the price to follow its smoothed level and trend.
 
     trend
@@ -41,55 +42,38 @@ class ExponentialSmoothing(Forecaster):
     'exponential_smoothing'
     """
 
+    reads_features: ClassVar[bool] = False
+    search: ClassVar[Space] = space(trend=Choice("none", "linear", "damped"), pooled=Choice(True, False))
+
     trend: Literal["none", "linear", "damped"] = "damped"
     pooled: bool = True
     min_rows: int = Field(default=60, ge=10)
-    _fitted: dict[str, Float64Array] = PrivateAttr(default_factory=dict)
 
-    def fit(
-        self,
-        train: Windows,
-        valid: Windows,
-        *,
-        seed: int = 0,
-        progress: Progress = QUIET,
-        checkpoint: Path | None = None,
-    ) -> None:
-        """Least squared one-step errors on the closes of training; validation is not used."""
+    def learn(self, train: Windows, valid: Windows, *, seed: int, progress: Progress) -> Arrays:
+        """Alpha, beta and phi, by symbol or for all, with the least squared errors on the closes."""
         series = dict(training_closes(train))
-        if not series:
-            raise FitError("exponential smoothing needs training windows")
         if self.pooled:
-            self._fitted = {ALL: self._least(list(series.values()), "all symbols")}
-            return
-        self._fitted = {
+            return pack({ALL: self._least(list(series.values()), "all symbols")})
+        fitted = {
             symbol: self._least([closes], symbol)
             for symbol, closes in series.items()
             if len(closes) >= self.min_rows
         }
-        if not self._fitted:
+        if not fitted:
             raise FitError(
                 f"no symbol has {self.min_rows} closes in training: use a longer training window"
             )
+        return pack(fitted)
 
-    def predict(self, windows: Windows) -> Prediction:
+    def answer(self, learned: Arrays, windows: Windows) -> Prediction:
         """Forecast over the horizon less the last close, from all rows of the symbol so far."""
-        if not self._fitted:
-            raise DataError("exponential smoothing predicts after fit only: call fit or load first")
+        fitted = unpack(learned)
         answer = np.full(len(windows.panel.close), np.nan)
         for symbol, rows, closes in history(windows.panel):
-            found = self._fitted.get(ALL, self._fitted.get(symbol))
+            found = fitted.get(ALL, fitted.get(symbol))
             if found is not None:
                 answer[rows] = _ahead(closes, found, windows.horizon)
-        return Prediction(expected_return=answer[windows.ends])
-
-    def state(self) -> Arrays:
-        """Alpha, beta and phi, by symbol or for all."""
-        return pack(self._fitted)
-
-    def restore(self, state: Arrays) -> None:
-        """Take over parameters."""
-        self._fitted = unpack(state)
+        return Prediction(value=answer[windows.ends])
 
     def _least(self, series: list[Float64Array], of: str) -> Float64Array:
         from scipy.optimize import minimize

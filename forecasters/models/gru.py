@@ -6,13 +6,16 @@
 Three quarters of the weights of an LSTM of the same size.  Dropout as in `lstm`.
 """
 
+from typing import ClassVar
+
 from pydantic import Field
 from torch import nn
 
-from ._recurrent import RecurrentForecaster, Sizes, VariationalNet, masked_gru, steps
+from ..search import Choice, Range, Space, space
+from ._recurrent import RollingForecaster, Sizes, VariationalNet, masked_gru, steps
 
 
-class GRU(RecurrentForecaster):
+class GRU(RollingForecaster):
     """GRU layers on top of each other, a dense layer, the outputs.
 
     hidden
@@ -23,10 +26,20 @@ class GRU(RecurrentForecaster):
         Share of each GRU layer's outputs set to 0 while training, a new mask each row.
     variational_dropout
         Share of each layer's inputs and recurrent state set to 0 while training, one mask a sequence.
+    supervise, stretch, stretches, context
+        Taught at the last row of each window or at every row of a stretch; forecasts from a window or
+        from the state carried through all rows: see `RollingForecaster`.
 
     >>> GRU(hidden=[32]).hidden
     (32,)
     """
+
+    search: ClassVar[Space] = space(
+        learning_rate=Range(1e-4, 1e-2, log=True),
+        hidden=Choice((32,), (64,), (64, 64), (128, 128)),
+        dropout=Range(0.0, 0.5),
+        variational_dropout=Range(0.0, 0.5),
+    )
 
     hidden: Sizes = Field(default=(64, 64), min_length=1)
     variational_dropout: float = Field(default=0.0, ge=0, lt=1)

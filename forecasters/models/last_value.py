@@ -20,4 +20,4 @@ class LastValue(Untrained):
 
     def predict(self, windows: Windows) -> Prediction:
         """0 for each window."""
-        return Prediction(expected_return=np.zeros(len(windows)))
+        return Prediction(value=np.zeros(len(windows)))

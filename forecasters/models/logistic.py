@@ -1,23 +1,30 @@
 """Logistic regression on the last row of each window: the plain model that nets must beat.
 
-p_up = 1 / (1 + exp(-(w x + b))), fitted by scikit-learn's L-BFGS with an L2 penalty.  The answer is
-computed here, row by row, so that it does not depend on how many rows are asked for together.
+p_up = 1 / (1 + exp(-(w x + b))), and for three classes exp(w[k] x + b[k]) over the sum of all three,
+fitted by scikit-learn's L-BFGS with an L2 penalty.
 """
 
-import warnings
-from pathlib import Path
+from typing import ClassVar, Literal
 
 import numpy as np
-from pydantic import Field, PrivateAttr
+from pydantic import Field
 
-from ...core import QUIET, DataError, FitError, Progress
-from ..base import Arrays, Forecaster, Prediction
-from ..windows import Float64Array, Windows
+from ...core import Progress
+from ..base import Arrays, Prediction, Targeted
+from ..search import Range, Space, space
+from ..windows import Windows
+from ._classes import classes_of, prediction, varied
+from ._learner import Learner, labels_of
+from ._linear import fit_logistic, shares
 
 
-class Logistic(Forecaster):
+class Logistic(Targeted, Learner):
     """Gives p_up from the features of the decision's session.
 
+    target
+        "trend" asks whether the return is above 0, "direction" for up, flat and down.
+    band
+        Dead band of "direction", a log return.
     inverse_penalty
         scikit-learn's C: smaller is stronger shrinkage towards "no effect".
 
@@ -25,54 +32,19 @@ class Logistic(Forecaster):
     'logistic'
     """
 
+    search: ClassVar[Space] = space(inverse_penalty=Range(1e-4, 10.0, log=True))
+
+    target: Literal["trend", "direction"] = "trend"
     inverse_penalty: float = Field(default=0.1, gt=0)
     max_iterations: int = Field(default=500, ge=1)
-    _weights: Float64Array | None = PrivateAttr(None)
 
-    def fit(
-        self,
-        train: Windows,
-        valid: Windows,
-        *,
-        seed: int = 0,
-        progress: Progress = QUIET,
-        checkpoint: Path | None = None,
-    ) -> None:
-        """Fit on `train`; there is nothing to stop early, so validation is not used."""
-        from sklearn.exceptions import ConvergenceWarning
-        from sklearn.linear_model import LogisticRegression
+    def learn(self, train: Windows, valid: Windows, *, seed: int, progress: Progress) -> Arrays:
+        """Weights [classes, features + 1], the intercept last; validation is not used."""
+        classes = varied(classes_of(labels_of(train), self.target, self.band))
+        rows = train.last().astype(np.float64)
+        return {"weights": fit_logistic(rows, classes, self.inverse_penalty, self.max_iterations)}
 
-        if train.targets is None or len(train) == 0:
-            raise FitError("the logistic regression needs training windows with targets")
-        up = train.targets > 0
-        if up.all() or not up.any():
-            raise FitError("all training labels point the same way: use a longer training window")
-        model = LogisticRegression(C=self.inverse_penalty, max_iter=self.max_iterations)
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", ConvergenceWarning)
-            try:
-                model.fit(train.last().astype(np.float64), up)
-            except ConvergenceWarning as error:
-                raise FitError(
-                    f"the logistic regression did not converge in {self.max_iterations} iterations: "
-                    "raise max_iterations or lower inverse_penalty"
-                ) from error
-        self._weights = np.concatenate([model.coef_[0], model.intercept_])
-
-    def predict(self, windows: Windows) -> Prediction:
-        """Probability that the return is above 0."""
-        if self._weights is None:
-            raise DataError("the logistic regression predicts after fit only: call fit or load first")
+    def answer(self, learned: Arrays, windows: Windows) -> Prediction:
+        """Probability of each class."""
         rows = windows.last().astype(np.float64)
-        if rows.shape[1] != len(self._weights) - 1:
-            raise DataError(f"fitted on {len(self._weights) - 1} features, asked about {rows.shape[1]}")
-        score = (rows * self._weights[:-1]).sum(axis=1) + self._weights[-1]
-        return Prediction(p_up=0.5 * (1 + np.tanh(score / 2)))
-
-    def state(self) -> Arrays:
-        """Weights, the intercept last."""
-        return {} if self._weights is None else {"weights": self._weights}
-
-    def restore(self, state: Arrays) -> None:
-        """Take over weights."""
-        self._weights = np.asarray(state["weights"], dtype=np.float64) if state else None
+        return prediction(shares(rows, learned["weights"].astype(np.float64)), self.target)

@@ -5,13 +5,16 @@ By default three layers of 128, then 16, then the outputs, read from the last ro
 what the dense layer reads (Gal & Ghahramani 2016); it is computed row by row, so a fit takes longer.
 """
 
+from typing import ClassVar
+
 from pydantic import Field
 from torch import nn
 
-from ._recurrent import RecurrentForecaster, Sizes, VariationalNet, masked_lstm, steps
+from ..search import Choice, Range, Space, space
+from ._recurrent import RollingForecaster, Sizes, VariationalNet, masked_lstm, steps
 
 
-class LSTM(RecurrentForecaster):
+class LSTM(RollingForecaster):
     """LSTM layers on top of each other, a dense layer, the outputs.
 
     hidden
@@ -22,10 +25,20 @@ class LSTM(RecurrentForecaster):
         Share of each LSTM layer's outputs set to 0 while training, a new mask each row.
     variational_dropout
         Share of each layer's inputs and recurrent state set to 0 while training, one mask a sequence.
+    supervise, stretch, stretches, context
+        Taught at the last row of each window or at every row of a stretch; forecasts from a window or
+        from the state carried through all rows: see `RollingForecaster`.
 
     >>> LSTM(hidden=[32, 16], target="trend").hidden
     (32, 16)
     """
+
+    search: ClassVar[Space] = space(
+        learning_rate=Range(1e-4, 1e-2, log=True),
+        hidden=Choice((32,), (64,), (64, 64), (128, 128, 128)),
+        dropout=Range(0.0, 0.5),
+        variational_dropout=Range(0.0, 0.5),
+    )
 
     hidden: Sizes = Field(default=(128, 128, 128), min_length=1)
     variational_dropout: float = Field(default=0.0, ge=0, lt=1)

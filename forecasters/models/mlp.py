@@ -7,11 +7,12 @@ The window is laid out as one long row, x of lookback * features numbers:
 What a recurrent or convolutional net is worth shows against this one.
 """
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 from torch import nn
 
+from ..search import Choice, Range, Space, space
 from ._perceptron import hidden_layers
 from ._torch import TorchForecaster
 
@@ -27,6 +28,12 @@ class MLP(TorchForecaster):
     >>> MLP(hidden=[128, 64]).hidden
     (128, 64)
     """
+
+    search: ClassVar[Space] = space(
+        learning_rate=Range(1e-4, 1e-2, log=True),
+        hidden=Choice((32,), (128,), (64, 32), (128, 64)),
+        dropout=Range(0.0, 0.5),
+    )
 
     hidden: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(128,), min_length=1)
     dropout: float = Field(default=0.0, ge=0, lt=1)

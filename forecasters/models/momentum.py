@@ -4,10 +4,13 @@ Time-series momentum (Moskowitz, Ooi & Pedersen 2012) as a forecast:
 expected return = h ln(C[t] / C[t-n]) / n over a horizon of h sessions.
 """
 
+from typing import ClassVar
+
 import numpy as np
 from pydantic import Field
 
 from ..base import Prediction
+from ..search import Range, Space, space
 from ..windows import Windows
 from ._untrained import Untrained
 
@@ -21,10 +24,12 @@ class Momentum(Untrained):
     'momentum'
     """
 
+    search: ClassVar[Space] = space(window=Range(2, 250, log=True))
+
     window: int = Field(default=20, ge=1)
 
     def predict(self, windows: Windows) -> Prediction:
         """Mean daily log return of each window's last closes, times the horizon."""
         closes = windows.closes(self.window + 1)
         pace = np.log(closes[:, -1] / closes[:, 0]) / self.window
-        return Prediction(expected_return=pace * windows.horizon)
+        return Prediction(value=pace * windows.horizon)

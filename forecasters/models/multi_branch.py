@@ -9,7 +9,7 @@ Which features are prices is said by their names.
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from ...core import QUIET, DataError, FitError, Progress
 from ..base import Arrays, Prediction
+from ..search import Choice, Range, Space, space
 from ..windows import Windows
 from ._recurrent import RecurrentForecaster, RecurrentNet, steps
 
@@ -41,6 +42,13 @@ class MultiBranch(RecurrentForecaster):
     ('return_',)
     """
 
+    search: ClassVar[Space] = space(
+        learning_rate=Range(1e-4, 1e-2, log=True),
+        hidden=Choice((32,), (64,), (64, 64)),
+        indicator_hidden=Choice(16, 32, 64),
+        dropout=Range(0.0, 0.5),
+    )
+
     price: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
         default=("return_", "volatility_", "volume_", "gap", "body", "spread"), min_length=1
     )
@@ -49,12 +57,13 @@ class MultiBranch(RecurrentForecaster):
 
     def network(self, n_features: int, lookback: int, outputs: int) -> nn.Module:
         """The layers; `FitError` before `fit`, which reads the names of the features."""
-        if len(self._is_price) != n_features:
+        if len(self._is_price) + self.symbol_embedding != n_features:
             raise FitError(
                 f"{self.kind} knows {len(self._is_price)} features by name, received {n_features}: "
                 "call fit, which reads the names"
             )
-        return _Net(self._is_price, outputs, self)
+        # what a symbol is like stands behind the named features, beside the indicators.
+        return _Net(self._is_price + (False,) * self.symbol_embedding, outputs, self)
 
     def fit(
         self,

@@ -10,7 +10,7 @@ forecasts the series it sees; here all features are pooled and backcast, and the
 one output there is one knot: only pooling and backcast differ by stack then.
 """
 
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..search import Choice, Range, Space, space
 from ._perceptron import hidden_layers
 from ._torch import TorchForecaster
 
@@ -39,6 +40,12 @@ class NHiTS(TorchForecaster):
     >>> NHiTS(pooling=[8, 1], downsample=[8, 1]).pooling
     (8, 1)
     """
+
+    search: ClassVar[Space] = space(
+        learning_rate=Range(1e-4, 1e-2, log=True),
+        hidden=Choice((32,), (64, 64), (128, 128)),
+        dropout=Range(0.0, 0.5),
+    )
 
     pooling: tuple[Rows, ...] = Field(default=(4, 2, 1), min_length=1)
     downsample: tuple[Rows, ...] = Field(default=(4, 2, 1), min_length=1)

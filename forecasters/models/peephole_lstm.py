@@ -10,12 +10,14 @@ torch has no such layer: it runs row by row, slower than `lstm`.
 """
 
 import math
+from typing import ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..search import Choice, Range, Space, space
 from ._recurrent import RecurrentForecaster, RecurrentNet, Sizes, steps
 
 
@@ -32,6 +34,12 @@ class PeepholeLSTM(RecurrentForecaster):
     >>> PeepholeLSTM(hidden=[16]).kind
     'peephole_lstm'
     """
+
+    search: ClassVar[Space] = space(
+        learning_rate=Range(1e-4, 1e-2, log=True),
+        hidden=Choice((16,), (32,), (64,)),
+        dropout=Range(0.0, 0.5),
+    )
 
     hidden: Sizes = Field(default=(32,), min_length=1)
 

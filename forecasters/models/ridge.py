@@ -1,68 +1,63 @@
-"""Ridge regression on the last row of each window (Hoerl & Kennard 1970): the plain model of returns.
+"""Ridge regression on the last row of each window (Hoerl & Kennard 1970): the plain model of values.
 
-    w = argmin  mean (y - b - w x)^2 + penalty |w|^2        expected return = b + w x
+    w = argmin  mean (y - b - w x)^2 + penalty |w|^2        answer = b + w x
 
-in closed form, through scikit-learn's Cholesky solver.  Features are standardised, so a penalty of 1
-halves the weight of a feature that is alone.  The answer is computed here, row by row, so that it does
-not depend on how many rows are asked for together.
+in closed form, through scikit-learn's Cholesky solver, for every target and step at once.  Features are
+standardised, so a penalty of 1 halves the weight of a feature that is alone.
 """
 
-from pathlib import Path
+from typing import ClassVar, Self
 
 import numpy as np
-from pydantic import Field, PrivateAttr
+from pydantic import Field, model_validator
 
-from ...core import QUIET, DataError, FitError, Progress
-from ..base import Arrays, Forecaster, Prediction
-from ..windows import Float64Array, Windows
+from ...core import DataError, Progress
+from ..base import Arrays, Prediction, Targeted
+from ..labels import CLASSES
+from ..search import Range, Space, space
+from ..windows import Windows
+from ._learner import Learner, paths_of
+from ._linear import fit_ridge, scores
 
 
-class Ridge(Forecaster):
-    """Gives the expected return from the features of the decision's session.
+class Ridge(Targeted, Learner):
+    """Gives the value of each target from the features of the decision's session.
 
     penalty
         scikit-learn's alpha over the number of training windows: larger shrinks more, whatever the
         length of training.
 
-    >>> Ridge(penalty=1.0).kind
-    'ridge'
+    "trend" and "direction" are refused, and with them a band: they are asked of `logistic`.
+
+    >>> Ridge(target=["open", "close"], penalty=1.0).targets
+    ('open', 'close')
     """
 
+    multi_output: ClassVar[bool] = True
+    search: ClassVar[Space] = space(penalty=Range(1e-3, 100.0, log=True))
+
     penalty: float = Field(default=0.1, gt=0)
-    _weights: Float64Array | None = PrivateAttr(None)
 
-    def fit(
-        self,
-        train: Windows,
-        valid: Windows,
-        *,
-        seed: int = 0,
-        progress: Progress = QUIET,
-        checkpoint: Path | None = None,
-    ) -> None:
-        """Fit on `train`; there is nothing to stop early, so validation is not used."""
-        from sklearn.linear_model import Ridge as Regression
+    @model_validator(mode="after")
+    def _value(self) -> Self:
+        if self.targets[0] in CLASSES:
+            raise ValueError(f"ridge answers with values: ask logistic for {self.targets[0]!r}")
+        if self.band:
+            raise ValueError("band belongs to 'direction', which ridge does not answer: leave it out")
+        return self
 
-        if train.targets is None or len(train) == 0:
-            raise FitError("the ridge regression needs training windows with targets")
-        model = Regression(alpha=self.penalty * len(train), solver="cholesky")
-        model.fit(train.last().astype(np.float64), train.targets.astype(np.float64))
-        self._weights = np.append(model.coef_, model.intercept_)
+    def learn(self, train: Windows, valid: Windows, *, seed: int, progress: Progress) -> Arrays:
+        """Weights [steps, outputs, features + 1], the intercept last; validation is not used."""
+        paths = paths_of(train).astype(np.float64)
+        weights = fit_ridge(train.last().astype(np.float64), paths.reshape(len(train), -1), self.penalty)
+        return {"weights": weights.reshape(*paths.shape[1:], -1)}
 
-    def predict(self, windows: Windows) -> Prediction:
-        """The expected return."""
-        if self._weights is None:
-            raise DataError("the ridge regression predicts after fit only: call fit or load first")
-        rows = windows.last().astype(np.float64)
-        if rows.shape[1] != len(self._weights) - 1:
-            raise DataError(f"fitted on {len(self._weights) - 1} features, asked about {rows.shape[1]}")
-        answer = (rows * self._weights[:-1]).sum(axis=1) + self._weights[-1]
-        return Prediction(expected_return=answer)
-
-    def state(self) -> Arrays:
-        """Weights, the intercept last."""
-        return {} if self._weights is None else {"weights": self._weights}
-
-    def restore(self, state: Arrays) -> None:
-        """Take over weights."""
-        self._weights = np.asarray(state["weights"], dtype=np.float64) if state else None
+    def answer(self, learned: Arrays, windows: Windows) -> Prediction:
+        """Each target at each step."""
+        weights = learned["weights"].astype(np.float64)
+        steps, outputs, columns = weights.shape
+        if steps != len(windows.steps):
+            raise DataError(f"fitted on {steps} steps, asked about {len(windows.steps)}")
+        found = scores(windows.last().astype(np.float64), weights.reshape(-1, columns))
+        shape = (-1,) if steps == outputs == 1 else (-1, steps, outputs)
+        return Prediction(value=found.reshape(shape))

@@ -8,19 +8,21 @@ position k, m the mean of all labels and w the shrinkage,
     expected return = (sum(y) + w m) / (len(y) + w)
 """
 
-from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
-from pydantic import Field, PrivateAttr
+from pydantic import Field
 
-from ...core import QUIET, DataError, FitError, Progress
-from ..base import Arrays, Forecaster, Prediction
-from ..windows import Float64Array, Int64Array, Windows
+from ...core import Progress
+from ..base import Arrays, Prediction
+from ..search import Choice, Range, Space, space
+from ..windows import Int64Array, Windows
+from ._learner import Learner, labels_of
 
 _MONDAY = np.datetime64("1969-12-29", "D")
 
 
-class Seasonal(Forecaster):
+class Seasonal(Learner):
     """Expects the mean label of its position in the cycle, over all symbols together.
 
     NaN at a position that training never saw, where nothing is shrunk towards the mean.
@@ -34,41 +36,25 @@ class Seasonal(Forecaster):
     'seasonal'
     """
 
+    reads_features: ClassVar[bool] = False
+    search: ClassVar[Space] = space(period=Choice(5, 10, 21, 63), shrinkage=Range(0.0, 200.0))
+
     period: int = Field(default=5, ge=2)
     shrinkage: float = Field(default=0.0, ge=0)
-    _means: Float64Array | None = PrivateAttr(None)
 
-    def fit(
-        self,
-        train: Windows,
-        valid: Windows,
-        *,
-        seed: int = 0,
-        progress: Progress = QUIET,
-        checkpoint: Path | None = None,
-    ) -> None:
+    def learn(self, train: Windows, valid: Windows, *, seed: int, progress: Progress) -> Arrays:
         """A mean a position; validation is not used."""
-        if train.targets is None or len(train) == 0:
-            raise FitError("the seasonal mean needs training windows with targets")
-        targets = train.targets.astype(np.float64)
+        labels = labels_of(train).astype(np.float64)
         at = self._positions(train)
         count = np.bincount(at, minlength=self.period) + self.shrinkage
-        total = np.bincount(at, targets, minlength=self.period) + self.shrinkage * targets.mean()
-        self._means = np.divide(total, count, out=np.full(self.period, np.nan), where=count > 0)
+        total = np.bincount(at, labels, minlength=self.period) + self.shrinkage * labels.mean()
+        means = np.divide(total, count, out=np.full(self.period, np.nan), where=count > 0)
+        return {"means": means}
 
-    def predict(self, windows: Windows) -> Prediction:
+    def answer(self, learned: Arrays, windows: Windows) -> Prediction:
         """The mean of each window's position."""
-        if self._means is None:
-            raise DataError("the seasonal mean predicts after fit only: call fit or load first")
-        return Prediction(expected_return=self._means[self._positions(windows)])
-
-    def state(self) -> Arrays:
-        """The means, by position."""
-        return {} if self._means is None else {"means": self._means}
-
-    def restore(self, state: Arrays) -> None:
-        """Take over means."""
-        self._means = np.asarray(state["means"], dtype=np.float64) if state else None
+        means = learned["means"].astype(np.float64)
+        return Prediction(value=means[self._positions(windows)])
 
     def _positions(self, windows: Windows) -> Int64Array:
         days = np.busday_count(_MONDAY, windows.sessions.astype("datetime64[D]"))

@@ -9,18 +9,20 @@ counted over all training windows, with Laplace's smoothing a (Bernoulli naive B
 1997 say why it works where the signs are not independent).
 """
 
-from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, PrivateAttr
+from pydantic import Field
 
-from ...core import QUIET, DataError, FitError, Progress
-from ..base import Arrays, Forecaster, Prediction
-from ..windows import Float64Array, Windows
+from ...core import FitError, Progress
+from ..base import Arrays, Prediction
+from ..search import Range, Space, space
+from ..windows import Windows
+from ._learner import Learner, labels_of
 
 
-class SignBayes(Forecaster):
+class SignBayes(Learner):
     """Gives p_up from the signs of the last daily returns of the close.
 
     A return of 0 counts as not up.  NaN where history is shorter than `signs` + 1 closes.
@@ -34,48 +36,32 @@ class SignBayes(Forecaster):
     'sign_bayes'
     """
 
+    reads_features: ClassVar[bool] = False
+    search: ClassVar[Space] = space(signs=Range(1, 10), smoothing=Range(0.1, 10.0, log=True))
+
     signs: int = Field(default=5, ge=1)
     smoothing: float = Field(default=1.0, gt=0)
-    _counts: Float64Array | None = PrivateAttr(None)
 
-    def fit(
-        self,
-        train: Windows,
-        valid: Windows,
-        *,
-        seed: int = 0,
-        progress: Progress = QUIET,
-        checkpoint: Path | None = None,
-    ) -> None:
-        """Count signs by label; validation is not used."""
-        if train.targets is None or len(train) == 0:
-            raise FitError("the naive Bayes of signs needs training windows with targets")
+    def learn(self, train: Windows, valid: Windows, *, seed: int, progress: Progress) -> Arrays:
+        """Count signs by label: [label not up, label up] x [windows, returns above 0, oldest first]."""
         signs, known = self._signs(train)
         if not known.any():
             raise FitError(f"no training window has {self.signs} returns before it: lower signs")
-        up = train.targets > 0
+        up = labels_of(train) > 0
         by_label = [signs[known & ~up], signs[known & up]]
-        self._counts = np.array([[len(rows), *rows.sum(axis=0)] for rows in by_label], dtype=np.float64)
+        counts = [[len(rows), *rows.sum(axis=0)] for rows in by_label]
+        return {"counts": np.array(counts, dtype=np.float64)}
 
-    def predict(self, windows: Windows) -> Prediction:
+    def answer(self, learned: Arrays, windows: Windows) -> Prediction:
         """Probability that the return is above 0."""
-        if self._counts is None:
-            raise DataError("the naive Bayes of signs predicts after fit only: call fit or load first")
+        counts = learned["counts"].astype(np.float64)
         signs, known = self._signs(windows)
-        seen, above = self._counts[:, :1], self._counts[:, 1:]
+        seen, above = counts[:, :1], counts[:, 1:]
         likely = (above + self.smoothing) / (seen + 2 * self.smoothing)
         prior = np.log((seen[1, 0] + self.smoothing) / (seen[0, 0] + self.smoothing))
         if_up, if_not = np.log(likely[1] / likely[0]), np.log((1 - likely[1]) / (1 - likely[0]))
         score = prior + np.where(signs, if_up, if_not).sum(axis=1)
         return Prediction(p_up=np.where(known, 0.5 * (1 + np.tanh(score / 2)), np.nan))
-
-    def state(self) -> Arrays:
-        """The counts, [label not up, label up] x [windows, returns above 0 by age, oldest first]."""
-        return {} if self._counts is None else {"counts": self._counts}
-
-    def restore(self, state: Arrays) -> None:
-        """Take over counts."""
-        self._counts = np.asarray(state["counts"], dtype=np.float64) if state else None
 
     def _signs(self, windows: Windows) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
         """Whether each return was above 0, [n, signs], and the windows that know them all."""

@@ -4,10 +4,13 @@ The forecast price is the mean of the last n closes; as a return, ln(mean / C[t]
 reversal towards the average, the opposite of trend following, and looks good by price error only.
 """
 
+from typing import ClassVar
+
 import numpy as np
 from pydantic import Field
 
 from ..base import Prediction
+from ..search import Range, Space, space
 from ..windows import Windows
 from ._untrained import Untrained
 
@@ -19,9 +22,11 @@ class SMA(Untrained):
     'sma'
     """
 
+    search: ClassVar[Space] = space(window=Range(2, 120, log=True))
+
     window: int = Field(default=5, ge=2)
 
     def predict(self, windows: Windows) -> Prediction:
         """Log of the average over the last close."""
         average = windows.closes(self.window).mean(axis=1)
-        return Prediction(expected_return=np.log(average / windows.close))
+        return Prediction(value=np.log(average / windows.close))

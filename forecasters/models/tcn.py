@@ -8,7 +8,7 @@ so that no row sees a later one, and n blocks see 1 + 2 (kernel - 1) (2^n - 1) r
 normalised (Salimans & Kingma 2016); the answer is read from the last row.
 """
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import weight_norm
 
+from ..search import Choice, Range, Space, space
 from ._torch import TorchForecaster
 
 
@@ -32,6 +33,13 @@ class TCN(TorchForecaster):
     >>> TCN(channels=[16, 16]).receptive_field
     13
     """
+
+    search: ClassVar[Space] = space(
+        learning_rate=Range(1e-4, 1e-2, log=True),
+        channels=Choice((16, 16), (32, 32, 32), (32, 32, 32, 32)),
+        kernel=Choice(2, 3, 5),
+        dropout=Range(0.0, 0.5),
+    )
 
     channels: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(32, 32, 32), min_length=1)
     kernel: int = Field(default=3, ge=2)

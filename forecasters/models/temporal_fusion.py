@@ -6,16 +6,18 @@
     answer   from read_T, through attention of the last row T to all rows, its heads sharing their values
 
 What else the paper feeds in has no counterpart here: features of a symbol that never change, and inputs
-known ahead.  The answer is the label under the loss of all nets, not a set of quantiles.
+known ahead.  The paper answers with quantiles: that is the head "quantile" of all nets.
 """
 
 import math
+from typing import ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..search import Choice, Range, Space, space
 from ._attention import AttentionForecaster
 
 
@@ -32,6 +34,12 @@ class TemporalFusion(AttentionForecaster):
     >>> TemporalFusion(width=8, heads=2).kind
     'temporal_fusion'
     """
+
+    search: ClassVar[Space] = space(
+        learning_rate=Range(1e-4, 1e-2, log=True),
+        width=Choice(8, 16, 32),
+        dropout=Range(0.0, 0.5),
+    )
 
     width: int = Field(default=16, ge=1)
 

@@ -11,10 +11,12 @@ front of it.  `WalkForward` makes complete windows only; a panel of one's own ma
 """
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from ..search import Choice, Range, Space, space
 from ._attention import (
     Attention,
     EncoderLayer,
@@ -42,6 +44,14 @@ class Transformer(TransformerForecaster):
     >>> Transformer(width=16, heads=2).kind
     'transformer'
     """
+
+    search: ClassVar[Space] = space(
+        learning_rate=Range(1e-4, 1e-2, log=True),
+        width=Choice(16, 32, 64),
+        layers=Range(1, 3),
+        feed_forward=Choice(32, 64, 128),
+        dropout=Range(0.0, 0.5),
+    )
 
     def network(self, n_features: int, lookback: int, outputs: int) -> nn.Module:
         """The layers."""

@@ -6,8 +6,11 @@ Each row of the window attends to all of its rows; the answer is read from the l
 first because such a net trains without a warm-up of the learning rate.
 """
 
+from typing import ClassVar
+
 from torch import Tensor, nn
 
+from ..search import Choice, Range, Space, space
 from ._attention import EncoderLayer, TransformerForecaster, positions
 
 
@@ -28,6 +31,14 @@ class TransformerEncoder(TransformerForecaster):
     >>> TransformerEncoder(width=16, heads=2).kind
     'transformer_encoder'
     """
+
+    search: ClassVar[Space] = space(
+        learning_rate=Range(1e-4, 1e-2, log=True),
+        width=Choice(16, 32, 64),
+        layers=Range(1, 3),
+        feed_forward=Choice(32, 64, 128),
+        dropout=Range(0.0, 0.5),
+    )
 
     def network(self, n_features: int, lookback: int, outputs: int) -> nn.Module:
         """The layers."""

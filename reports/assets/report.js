@@ -414,6 +414,9 @@
   document.fonts.load("12px 'Qushi Sans SC'", "趋a").finally(() => {
     const charts = { price: price() };
     if (by("equity-chart")) charts.equity = equity();
+    if (by("against-chart")) {
+      Object.assign(charts, forecastCharts({ data, L, css, by, word, make, look, fade, restyles, relabels }));
+    }
     window.qushi = { charts, data };
     // The charts take their size in the next frame; only then does everything fit.
     requestAnimationFrame(() => requestAnimationFrame(() => {

@@ -303,7 +303,7 @@ class Broken(Forecaster):
     def fit(self, train, valid, **_):
         raise ZeroDivisionError("no luck")
     def predict(self, windows):
-        return Prediction(expected_return=windows.close)
+        return Prediction(value=windows.close)
 
 class Sloppy(Strategy):
     def weights(self, signals):

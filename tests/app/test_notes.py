@@ -9,7 +9,7 @@ import pytest
 from qushi.app.config import read_experiment
 from qushi.app.experiment import compute, load_inputs
 from qushi.app.notes import notes_of
-from qushi.core import Bars
+from qushi.core import Bars, Forecasts
 from qushi.sentiment.sources.sample import SampleTexts
 from tiny import write_tiny
 
@@ -84,3 +84,32 @@ def test_notes_texts_before_the_end_of_training_are_counted(tiny):
     assert any(
         f"{inside} of {len(texts)} texts" in n for n in english(*tiny, texts=texts, classifier=dated)
     )
+
+
+def test_notes_each_step_of_a_model_is_not_another_model(tiny):
+    experiment, outcome = tiny
+    steps = [outcome.quality.assign(horizon=h, p_value=p) for h, p in ((1, 0.001), (5, 0.3))]
+    notes = english(experiment, replace(outcome, quality=pd.concat(steps, ignore_index=True)))
+    assert any("2 of them tried" in note and "p-value 0.300" in note for note in notes)
+
+
+def test_notes_recursive_forecasts_carry_their_warning(tiny):
+    experiment, outcome = tiny
+    walk = experiment.settings.walk_forward.model_copy(update={"steps": "recursive"})
+    settings = experiment.settings.model_copy(update={"walk_forward": walk})
+    assert any(
+        "sees its own forecasts" in n for n in english(replace(experiment, settings=settings), outcome)
+    )
+    assert not any("sees its own forecasts" in note for note in english(experiment, outcome))
+
+
+def test_notes_pretrained_model_scored_on_what_it_has_seen_is_named_with_the_count(tiny):
+    experiment, outcome = tiny
+    frame = outcome.forecasts.frame
+    old = frame["session"] < frame["session"].quantile(0.25)
+    stamped = Forecasts(frame.assign(contaminated=old & (frame["model"] == "lstm")))
+    notes = english(experiment, replace(outcome, forecasts=stamped))
+    seen = (old & (frame["model"] == "lstm")).sum()
+    said = [note for note in notes if "memory, not foresight" in note]
+    assert len(said) == 1
+    assert said[0].startswith(f"lstm: pre-trained, and {seen} of its {(frame['model'] == 'lstm').sum()}")

@@ -43,7 +43,7 @@ def test_build_from_a_table_is_the_class_with_its_settings():
     "answers",
     [
         {},
-        {"expected_return": np.array([np.inf])},
+        {"value": np.array([np.inf])},
         {"p_up": np.array([1.2])},
         {"p_up": np.array([np.nan, -0.1])},
     ],

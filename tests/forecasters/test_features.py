@@ -1,3 +1,4 @@
+import dataclasses
 import importlib
 import inspect
 
@@ -8,9 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from qushi.core import Bars, ConfigError, DataError, PanicIndex
+from qushi.core.calendar import sessions
 from qushi.forecasters import FeatureSet, feature_names
+from qushi.forecasters import features as features_module
 from qushi.forecasters._indicators import INDICATOR_NAMES, INDICATORS
-from qushi.forecasters.features import KNOWN, everything
+from qushi.forecasters.features import LEVELS, everything, relative_columns
+from qushi.forecasters.series import KNOWN, ExternalSeries
 
 NOTHING = {"returns": [], "volatility": [], "volume": [], "calendar": False, "indicators": []}
 
@@ -19,29 +23,62 @@ def only(**wanted) -> FeatureSet:
     return FeatureSet(**{**NOTHING, **wanted})
 
 
-def build_until(frame, panic, session):
+def whole_set(smoothing=None) -> FeatureSet:
+    """All that is on offer, external series included."""
+    return everything().model_copy(update={"series": ("york", "rate"), "smoothing": smoothing})
+
+
+def two_series(start="2009-12-01", seed=11) -> list[ExternalSeries]:
+    """Daily closes of another exchange in another zone, and a rate published now and then."""
+    random = np.random.default_rng(seed)
+    at = sessions("XNYS", start)[:1600]
+    closes = pd.Series(1000 * np.exp(np.cumsum(random.normal(0, 0.01, len(at)))), index=at)
+    moments = pd.date_range(start, periods=90, freq="17D", tz="Asia/Shanghai")
+    rate = pd.Series(random.normal(0, 1, len(moments)), index=moments)
+    forms = ("level", "change", "return")
+    return [
+        ExternalSeries.of_closes("york", closes, "XNYS", forms),
+        ExternalSeries("rate", rate, forms, lag=1, max_age=9),
+    ]
+
+
+def close_of(session):
+    return pd.Timestamp(f"{session:%Y-%m-%d} 15:00", tz="Asia/Shanghai")
+
+
+def with_values(one: ExternalSeries, values: pd.Series) -> ExternalSeries:
+    return dataclasses.replace(one, values=values)
+
+
+def build_until(chosen, frame, panic, series, session):
     kept = Bars.from_frame(frame[frame["session"] <= session])
     known = PanicIndex(panic.frame[panic.frame["session"] <= session])
-    return everything().build(kept, known)
+    told = [with_values(one, one.values[one.values.index <= close_of(session)]) for one in series]
+    return chosen.build(kept, known, told)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.parametrize("smoothing", [None, 0.4])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cut=st.integers(30, 899))
-def test_every_feature_cut_short_is_bit_equal_up_to_the_cut(market, panic_of, cut):
+def test_every_feature_cut_short_is_bit_equal_up_to_the_cut(market, panic_of, smoothing, cut):
     frame = market(rows=900)
     bars = Bars.from_frame(frame)
-    panic = panic_of(bars)
-    whole = everything().build(bars, panic)
-    part = build_until(frame, panic, bars.sessions[cut])
-    assert whole.names == feature_names()
+    panic, series = panic_of(bars), two_series()
+    chosen = whole_set(smoothing)
+    whole = chosen.build(bars, panic, series)
+    part = build_until(chosen, frame, panic, series, bars.sessions[cut])
+    assert whole.names == feature_names() + tuple(c for one in series for c in one.columns)
     for column, name in enumerate(whole.names):
         np.testing.assert_array_equal(
             part.values[:, column], whole.values[: cut + 1, column], err_msg=name
         )
 
 
+@pytest.mark.parametrize("smoothing", [None, 0.4])
 @pytest.mark.parametrize("poison", ["times_ten", "shuffled", "replaced"])
-def test_every_feature_with_a_poisoned_future_is_unchanged_before_it(market, panic_of, poison):
+def test_every_feature_with_a_poisoned_future_is_unchanged_before_it(
+    market, panic_of, poison, smoothing
+):
     frame = market(rows=800)
     bars = Bars.from_frame(frame)
     panic = panic_of(bars)
@@ -59,10 +96,28 @@ def test_every_feature_with_a_poisoned_future_is_unchanged_before_it(market, pan
     later = panic.frame["session"] > bars.sessions[cut]
     stained = panic.frame.assign(panic=panic.frame["panic"].mask(later), z=4.0)
     stained["z"] = panic.frame["z"].where(~later, 4.0)
-    before = everything().build(bars, panic)
-    after = everything().build(Bars.from_frame(poisoned), PanicIndex(stained))
+    series = two_series()
+    known = [one.values.index <= close_of(bars.sessions[cut]) for one in series]
+    other = [with_values(one, one.values.where(k, -7.0)) for one, k in zip(series, known, strict=True)]
+    chosen = whole_set(smoothing)
+    before = chosen.build(bars, panic, series)
+    after = chosen.build(Bars.from_frame(poisoned), PanicIndex(stained), other)
     np.testing.assert_array_equal(before.values[: cut + 1], after.values[: cut + 1])
-    assert not np.array_equal(before.values[cut + 1 :], after.values[cut + 1 :], equal_nan=True)
+    for place in (slice(0, 40), slice(-12, None)):  # features of bars, of external series
+        changed = before.values[cut + 1 :, place], after.values[cut + 1 :, place]
+        assert not np.array_equal(*changed, equal_nan=True)
+
+
+def centred(b, weight):
+    return b.ewm(alpha=weight, adjust=False).mean().iloc[::-1].ewm(alpha=weight).mean().iloc[::-1]
+
+
+def test_planted_centred_smoother_is_caught(monkeypatch, market, panic_of):
+    monkeypatch.setattr(features_module, "_smoothed", centred)
+    with pytest.raises(AssertionError):
+        test_every_feature_with_a_poisoned_future_is_unchanged_before_it(
+            market, panic_of, "times_ten", 0.4
+        )
 
 
 @pytest.mark.parametrize("leak", ["tomorrow", "bfill", "centred", "scaled_on_everything"])
@@ -81,7 +136,9 @@ def test_planted_leak_in_a_feature_is_caught(monkeypatch, market, panic_of, leak
 
     monkeypatch.setattr(FeatureSet, "_of_symbol", leaking)
     with pytest.raises(AssertionError):
-        test_every_feature_with_a_poisoned_future_is_unchanged_before_it(market, panic_of, "times_ten")
+        test_every_feature_with_a_poisoned_future_is_unchanged_before_it(
+            market, panic_of, "times_ten", None
+        )
 
 
 def test_every_feature_with_a_future_of_nan_is_unchanged_before_it(market):
@@ -113,6 +170,87 @@ def test_plain_features_after_their_warm_up_equal_those_with_four_times_of_it(ma
         short = features._of_symbol(frame.iloc[end - features.warm_up : end + 1])[-1]
         long = features._of_symbol(frame.iloc[end - 4 * features.warm_up : end + 1])[-1]
         np.testing.assert_allclose(short, long, atol=1e-6)
+
+
+@pytest.mark.parametrize("weight", [0.05, 0.3, 1.0])
+def test_smoothed_features_after_their_warm_up_equal_those_with_four_times_of_it(market, weight):
+    features = FeatureSet(indicators=["rsi", "kdj"], candle=True, levels=LEVELS, smoothing=weight)
+    frame = market(rows=4 * features.warm_up + 30, seed=4).set_index("session")
+    for end in range(4 * features.warm_up, len(frame), 7):
+        short = features._of_symbol(frame.iloc[end - features.warm_up : end + 1])[-1]
+        long = features._of_symbol(frame.iloc[end - 4 * features.warm_up : end + 1])[-1]
+        assert np.isfinite(short).all()
+        np.testing.assert_allclose(short, long, atol=1e-6, rtol=1e-6)
+
+
+def test_smoothing_while_it_warms_up_is_nan_and_declared(market):
+    features = only(levels=["close"], returns=[3], smoothing=0.25)
+    built = features.build(Bars.from_frame(market(rows=300)))
+    first = int(np.flatnonzero(np.isfinite(built.values).all(axis=1))[0])
+    assert first == features.warm_up == built.warm_up
+    assert 0.75 ** (features.warm_up - 3) < 1e-8 < 0.75 ** (features.warm_up - 4)
+    short = features.build(Bars.from_frame(market(rows=20)))
+    assert np.isnan(short.values).all()
+
+
+def test_smoothing_is_the_recursion_on_adjusted_values(market):
+    frame = market(rows=200)
+    frame.loc[120:, ["open", "high", "low", "close"]] /= 2.0
+    frame.loc[120:, "volume"] *= 2.0
+    frame.loc[120:, "factor"] = 2.0
+    built = only(levels=["close", "volume"], smoothing=0.5).build(Bars.from_frame(frame)).frame
+    adjusted = {
+        "close": (frame["close"] * frame["factor"]).tolist(),
+        "volume": (frame["volume"] / frame["factor"]).tolist(),
+    }
+    for name, values in adjusted.items():
+        mean = values[0]
+        for value in values[1:]:
+            mean = 0.5 * value + 0.5 * mean
+        assert built[f"level_{name}"].iloc[-1] == pytest.approx(np.log(mean), rel=1e-6)
+
+
+def test_smoothing_by_the_whole_weight_is_none(market):
+    bars = Bars.from_frame(market(rows=400))
+    plain, whole = everything(()).build(bars), everything(()).model_copy(update={"smoothing": 1.0})
+    np.testing.assert_array_equal(plain.values, whole.build(bars).values)
+
+
+def test_levels_are_logs_of_the_adjusted_values_and_relative_by_name(market):
+    frame = market(rows=60)
+    frame.loc[30:, "factor"] = 1.1
+    frame.loc[40, "volume"] = 0.0
+    chosen = only(returns=[1], levels=["close", "volume"])
+    built = chosen.build(Bars.from_frame(frame))
+    assert built.names == ("return_1", "level_close", "level_volume")
+    assert relative_columns(built.names) == (1, 2)
+    assert relative_columns(("series_level_close_level", "level_rise")) == ()
+    table = built.frame.droplevel("symbol")
+    close = (frame["close"] * frame["factor"]).to_numpy()
+    np.testing.assert_allclose(table["level_close"], np.log(close), rtol=1e-6)
+    assert np.isnan(table["level_volume"].iloc[40])
+    assert table["level_volume"].drop(table.index[40]).notna().all()
+
+
+def test_external_series_stand_beside_every_symbol_as_known(two_symbols):
+    series = two_series()
+    chosen = only(returns=[1], series=["rate", "york"])
+    built = chosen.build(two_symbols, series=series).frame
+    assert list(built.columns[1:7]) == list(series[1].columns)
+    traded = ~two_symbols.frame["suspended"]
+    for symbol in two_symbols.symbols:
+        rows = built[traded].loc[symbol]
+        for one in series:
+            expected = one.at(pd.DatetimeIndex(rows.index), "XSHG").astype(np.float32)
+            np.testing.assert_array_equal(rows[list(one.columns)], expected)
+    known = built[traded][f"series_rate_level{KNOWN}"]
+    assert set(known) == {0.0, 1.0}
+    assert built[~traded].isna().all().all()
+
+
+def test_build_with_an_unknown_series_raises_with_a_near_name(bars):
+    with pytest.raises(DataError, match="no external series 'yorck': did you mean 'york'"):
+        only(series=["yorck"]).build(bars, series=two_series())
 
 
 @pytest.mark.parametrize("name", INDICATOR_NAMES)
@@ -163,6 +301,9 @@ def test_features_of_prices_times_a_constant_are_the_same(market):
     dear[["open", "high", "low", "close"]] *= 1000.0
     dear["volume"] *= 1e4
     one, other = (everything(()).build(Bars.from_frame(f)) for f in (frame, dear))
+    for built in (one, other):  # levels as a window shows them, which here begins with the first row
+        levels = list(relative_columns(built.names))
+        built.values[:, levels] -= built.values[0, levels]
     np.testing.assert_allclose(one.values, other.values, atol=2e-5)
 
 

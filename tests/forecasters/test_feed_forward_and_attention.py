@@ -111,7 +111,7 @@ def test_net_answers_each_window_alone(model):
 def test_net_finds_a_planted_signal(model):
     data = windows(signal=0.1)
     found = fitted(model, data).predict(data)
-    assert np.corrcoef(found.expected_return, data.targets)[0, 1] > 0.7
+    assert np.corrcoef(found.value, data.targets)[0, 1] > 0.7
 
 
 @in_all_nets
@@ -459,7 +459,7 @@ def test_transformer_trains_on_windows_of_different_length_and_width():
     assert np.isnan(held[:, 0]).all(axis=1).sum() > 10
     assert np.isnan(held[:, :, 2]).all(axis=1).sum() > 10
     model = fitted(Transformer(**SMALL, **QUICK | {"learning_rate": 0.01}), data)
-    found = model.predict(data).expected_return
+    found = model.predict(data).value
     assert np.isfinite(found).all()
     assert np.corrcoef(found, data.targets)[0, 1] > 0.7
 
@@ -609,5 +609,5 @@ def test_multi_branch_loaded_again_answers_the_same(tmp_path):
     model.save(tmp_path)
     loaded = Forecaster.load(tmp_path)
     np.testing.assert_array_equal(
-        loaded.predict(data).expected_return, model.predict(data).expected_return
+        loaded.predict(data).value, model.predict(data).value
     )

@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 from sklearn.linear_model import LogisticRegression
 
-from qushi.core import DataError, FitError
+from qushi.core import ConfigError, DataError, FitError
 from qushi.forecasters.models.always_up import AlwaysUp
 from qushi.forecasters.models.drift import Drift
 from qushi.forecasters.models.ema import EMA
@@ -43,7 +43,7 @@ def fitted(model, data=None, **more):
 
 def test_last_value_expects_nothing():
     found = LastValue().predict(windows())
-    assert not found.expected_return.any()
+    assert not found.value.any()
     assert found.p_up is None
 
 
@@ -53,13 +53,13 @@ def test_always_up_is_certain():
 
 def test_drift_expects_the_mean_label_of_training():
     data = windows()
-    found = fitted(Drift(), data).predict(data).expected_return
+    found = fitted(Drift(), data).predict(data).value
     np.testing.assert_allclose(found, np.mean([float(t) for t in data.targets]))
 
 
 def test_momentum_expects_the_mean_of_the_last_daily_returns():
     data = windows()
-    found = Momentum(window=5).predict(data).expected_return
+    found = Momentum(window=5).predict(data).value
     close = data.panel.close
     for at, end in enumerate(data.ends):
         if end - 5 < data.panel.first[end]:
@@ -67,13 +67,13 @@ def test_momentum_expects_the_mean_of_the_last_daily_returns():
         else:
             daily = np.diff(np.log(close[end - 5 : end + 1]))
             assert found[at] == pytest.approx(daily.mean())
-    week = Momentum(window=5).predict(replace(data, horizon=5)).expected_return
+    week = Momentum(window=5).predict(replace(data, horizon=5)).value
     np.testing.assert_allclose(week, 5 * found)
 
 
 def test_sma_states_the_average_price_as_a_return():
     data = windows()
-    found = SMA(window=4).predict(data).expected_return
+    found = SMA(window=4).predict(data).value
     close = data.panel.close
     for at in (0, 10, 60, len(data) - 1):
         end = data.ends[at]
@@ -83,7 +83,7 @@ def test_sma_states_the_average_price_as_a_return():
 
 def test_ema_recursion_starts_anew_with_each_symbol():
     data = windows()
-    found = EMA(span=6).predict(data).expected_return
+    found = EMA(span=6).predict(data).value
     close, first = data.panel.close, data.panel.first
     average = close.copy()
     for row in range(len(close)):
@@ -98,6 +98,29 @@ def test_logistic_equals_scikit_learn_and_finds_a_planted_signal():
     reference = LogisticRegression(C=1.0, max_iter=500).fit(data.last(), data.targets > 0)
     np.testing.assert_allclose(found, reference.predict_proba(data.last())[:, 1], atol=1e-4)
     assert ((found > 0.5) == (data.targets > 0)).mean() > 0.8
+
+
+def test_logistic_on_direction_equals_scikit_learn_with_three_classes():
+    data = windows(signal=0.1)
+    found = fitted(Logistic(target="direction", band=0.05, inverse_penalty=1.0), data).predict(data)
+    classes = np.select([data.targets > 0.05, data.targets < -0.05], [1, -1], 0)
+    reference = LogisticRegression(C=1.0, max_iter=500).fit(data.last(), classes)
+    shares = reference.predict_proba(data.last())
+    np.testing.assert_allclose(found.p_down, shares[:, 0], atol=1e-4)
+    np.testing.assert_allclose(found.p_up, shares[:, 2], atol=1e-4)
+
+
+def test_logistic_on_direction_gives_a_class_that_never_came_no_probability():
+    data = windows(signal=0.1)
+    found = fitted(Logistic(target="direction"), data).predict(data)  # no label is exactly 0
+    np.testing.assert_allclose(found.p_up + found.p_down, 1)
+    trend = fitted(Logistic(), data).predict(data)
+    np.testing.assert_allclose(found.p_up, trend.p_up)
+
+
+def test_logistic_of_a_value_is_refused():
+    with pytest.raises(ConfigError, match="'trend' or 'direction'"):
+        Logistic.parse({"target": "return"}, "[here]")
 
 
 def test_logistic_answers_each_row_alone():
@@ -138,10 +161,10 @@ def test_lstm_finds_a_planted_signal(target):
     found = fitted(model, data).predict(data)
     if target == "return":
         assert found.p_up is None
-        assert np.corrcoef(found.expected_return, data.targets)[0, 1] > 0.7
-        assert np.std(found.expected_return) < np.std(data.targets)
+        assert np.corrcoef(found.value, data.targets)[0, 1] > 0.7
+        assert np.std(found.value) < np.std(data.targets)
     else:
-        assert found.expected_return is None
+        assert found.value is None
         assert ((found.p_up > 0.5) == (data.targets > 0)).mean() > 0.8
 
 

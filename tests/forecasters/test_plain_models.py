@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from scipy.signal import lfilter
 from statsmodels.tsa.arima.model import ARIMA as Reference
 
-from qushi.core import DataError, FitError
+from qushi.core import ConfigError, DataError, FitError
 from qushi.forecasters.models import lightgbm as lightgbm_file
 from qushi.forecasters.models._series import pack, training_closes, unpack
 from qushi.forecasters.models.arima import ARIMA
@@ -54,7 +54,7 @@ def fitted(model, data, **more):
 
 def answers(model, data):
     found = model.predict(data)
-    return found.p_up if found.expected_return is None else found.expected_return
+    return found.p_up if found.value is None else found.value
 
 
 # What all of them owe ------------------------------------------------------------------------------
@@ -126,7 +126,7 @@ def test_model_restored_from_its_state_answers_alike(model):
 
 def test_seasonal_gives_each_weekday_its_mean_label():
     data = windows()
-    found = fitted(Seasonal(), data).predict(data).expected_return
+    found = fitted(Seasonal(), data).predict(data).value
     weekday = data.sessions.astype("datetime64[D]").astype(object)
     weekday = np.array([d.weekday() for d in weekday])
     for day in range(5):
@@ -138,16 +138,14 @@ def test_seasonal_position_hangs_on_the_date_and_not_on_the_rows():
     data = windows()
     model = fitted(Seasonal(period=10), data)
     later = data.subset(np.arange(40, len(data)))
-    np.testing.assert_array_equal(
-        model.predict(later).expected_return, model.predict(data).expected_return[40:]
-    )
+    np.testing.assert_array_equal(model.predict(later).value, model.predict(data).value[40:])
 
 
 def test_seasonal_with_shrinkage_lies_between_the_position_and_the_overall_mean():
     data = windows()
-    plain = fitted(Seasonal(), data).predict(data).expected_return
+    plain = fitted(Seasonal(), data).predict(data).value
     count = np.array([np.sum(plain == value) for value in plain])
-    found = fitted(Seasonal(shrinkage=50), data).predict(data).expected_return
+    found = fitted(Seasonal(shrinkage=50), data).predict(data).value
     mean = data.targets.astype(np.float64).mean()
     np.testing.assert_allclose(found, (count * plain + 50 * mean) / (count + 50))
 
@@ -156,7 +154,7 @@ def test_seasonal_at_a_position_never_seen_has_no_forecast():
     data = windows(returns=[np.full(30, 0.01)])
     model = Seasonal(period=20)
     model.fit(data.subset(np.arange(8)), data)
-    found = model.predict(data).expected_return
+    found = model.predict(data).value
     assert np.isfinite(found[:8]).all()
     assert np.isnan(found[8:20]).all()
 
@@ -212,7 +210,7 @@ def test_sign_bayes_with_more_signs_than_history_is_a_fit_error():
 
 def test_ridge_solves_the_normal_equations_and_finds_a_planted_signal():
     data = windows(signal=0.1)
-    found = fitted(Ridge(penalty=0.3), data).predict(data).expected_return
+    found = fitted(Ridge(penalty=0.3), data).predict(data).value
     rows, labels = data.last().astype(np.float64), data.targets.astype(np.float64)
     x, y = rows - rows.mean(axis=0), labels - labels.mean()
     weights = np.linalg.solve(x.T @ x / len(y) + 0.3 * np.eye(3), x.T @ y / len(y))
@@ -222,10 +220,56 @@ def test_ridge_solves_the_normal_equations_and_finds_a_planted_signal():
 
 def test_ridge_shrinks_towards_the_mean_label():
     data = windows(signal=0.1)
-    loose, tight = (
-        np.std(fitted(Ridge(penalty=p), data).predict(data).expected_return) for p in (1.0, 100.0)
-    )
+    loose, tight = (np.std(fitted(Ridge(penalty=p), data).predict(data).value) for p in (1.0, 100.0))
     assert tight < loose / 20
+
+
+def paths(data, outputs=2):
+    """The same windows, two steps and some targets: step s, target o, s + o times as large."""
+    times = np.arange(1, 3)[:, None] + np.arange(outputs)
+    return replace(data, paths=data.targets[:, None, None] * times.astype(np.float32), steps=(1, 2))
+
+
+def test_ridge_answers_all_targets_and_steps_as_if_each_were_alone():
+    data = paths(windows(signal=0.1))
+    model = fitted(Ridge(target=["open", "close"]), data)
+    found = model.predict(data).value
+    assert found.shape == (len(data), 2, 2)
+    for s, o in np.ndindex(2, 2):
+        alone = replace(data, targets=data.paths[:, s, o], paths=None, steps=())
+        np.testing.assert_allclose(found[:, s, o], fitted(Ridge(), alone).predict(alone).value)
+    other = Ridge(target=["open", "close"])
+    other.restore(model.state())
+    np.testing.assert_array_equal(other.predict(data).value, found)
+
+
+def test_ridge_asked_about_other_steps_raises():
+    data = paths(windows(), outputs=1)
+    model = fitted(Ridge(), data)
+    with pytest.raises(DataError, match="fitted on 2 steps, asked about 1"):
+        model.predict(replace(data, targets=None, paths=None, steps=()))
+
+
+@pytest.mark.parametrize("target", ["trend", "direction"])
+def test_ridge_of_classes_is_refused(target):
+    with pytest.raises(ConfigError, match=f"ask logistic for '{target}'"):
+        Ridge.parse({"target": target}, "[here]")
+    with pytest.raises(ConfigError, match="leave it out"):
+        Ridge.parse({"band": 0.01}, "[here]")
+
+
+@pytest.mark.parametrize("model", [LightGBM(), Ridge()])
+def test_model_of_features_sees_a_column_relative_to_its_window(model):
+    """A level that grows on and on says nothing, its change within the window everything."""
+    data = windows(lookback=3)
+    level = np.cumsum(data.panel.values[:, 0]) + np.arange(len(data.panel.close))
+    values = data.panel.values.copy()
+    values[:, 0] = level
+    change = level[data.ends] - level[data.ends - 2]
+    panel = replace(data.panel, values=values, relative=(0,))
+    data = replace(data, panel=panel, targets=change.astype(np.float32), paths=None)
+    found = fitted(model.model_copy(deep=True), data).predict(data).value
+    assert np.corrcoef(found, change)[0, 1] > 0.95
 
 
 def test_ridge_asked_about_other_features_raises():
@@ -260,7 +304,7 @@ def test_exponential_smoothing_equals_the_recursion_of_level_and_trend(trend, ho
     data = windows(horizon=horizon)
     model = ExponentialSmoothing(trend=trend)
     model.restore({"names": np.empty(0, dtype=np.uint8), "values": np.array([TRENDS[trend]])})
-    found = model.predict(data).expected_return
+    found = model.predict(data).value
     for start, stop in data.panel.spans():
         own = (data.ends >= start) & (data.ends < stop)
         naive, _ = smoothed(np.log(data.panel.close[start:stop]), TRENDS[trend], horizon)
@@ -299,14 +343,14 @@ def test_exponential_smoothing_finds_a_level_behind_noise():
     assert model.state()["values"][0][0] == pytest.approx(
         (np.sqrt(ratio**2 + 4 * ratio) - ratio) / 2, abs=0.07
     )
-    assert np.corrcoef(model.predict(data).expected_return, data.targets)[0, 1] > 0.5
+    assert np.corrcoef(model.predict(data).value, data.targets)[0, 1] > 0.5
 
 
 def test_exponential_smoothing_fitted_by_symbol_leaves_out_the_short_ones():
     random = np.random.default_rng(4)
     data = windows(returns=[random.normal(0, 0.02, 200), random.normal(0, 0.02, 30)])
     model = fitted(ExponentialSmoothing(pooled=False), data)
-    found = model.predict(data).expected_return
+    found = model.predict(data).value
     np.testing.assert_array_equal(np.isnan(found), data.symbols == "B")
     with pytest.raises(FitError, match="no symbol has 300 closes"):
         fitted(ExponentialSmoothing(pooled=False, min_rows=300), data)
@@ -347,7 +391,7 @@ def test_arima_forecasts_like_statsmodels_own_model_of_the_closes(order):
     shocks = random.normal(0, 0.02, 160)
     data = windows(returns=[lfilter([1, 0.4], [1, -0.3], shocks)], horizon=4, lookback=4)
     model = fitted(ARIMA(p=p, d=d, q=q), data)
-    found = model.predict(data).expected_return
+    found = model.predict(data).value
     scale, *parameters = model.state()["values"][0]
     closes = np.log(data.panel.close)
     for at in (0, 30, 100, len(data) - 1):
@@ -374,22 +418,20 @@ def test_arima_finds_the_process_that_was_planted():
     assert phi == pytest.approx(0.5, abs=0.06)
     assert scale**2 * variance == pytest.approx(0.02**2, rel=0.1)
     assert abs(constant) < 0.1
-    assert np.corrcoef(model.predict(data).expected_return, data.targets)[0, 1] > 0.4
+    assert np.corrcoef(model.predict(data).value, data.targets)[0, 1] > 0.4
 
 
 def test_arima_with_nothing_but_a_constant_is_the_drift_of_the_symbol():
     data = windows(returns=[np.random.default_rng(7).normal(0.01, 0.02, 200)], horizon=5)
     model = fitted(ARIMA(p=0, q=0), data)
     ((_, closes),) = training_closes(data)
-    np.testing.assert_allclose(
-        model.predict(data).expected_return, 5 * np.diff(closes).mean(), rtol=1e-3
-    )
+    np.testing.assert_allclose(model.predict(data).value, 5 * np.diff(closes).mean(), rtol=1e-3)
 
 
 def test_arima_leaves_out_symbols_that_are_short_in_training():
     random = np.random.default_rng(8)
     data = windows(returns=[random.normal(0, 0.02, 200), random.normal(0, 0.02, 40)])
-    found = fitted(ARIMA(q=0), data).predict(data).expected_return
+    found = fitted(ARIMA(q=0), data).predict(data).value
     np.testing.assert_array_equal(np.isnan(found), data.symbols == "B")
 
 
@@ -425,26 +467,83 @@ def test_lightgbm_finds_a_planted_signal(target):
     found = fitted(LightGBM(target=target, min_leaf=10), data).predict(data)
     if target == "return":
         assert found.p_up is None
-        assert np.corrcoef(found.expected_return, data.targets)[0, 1] > 0.8
-        assert np.std(found.expected_return) < np.std(data.targets)
+        assert np.corrcoef(found.value, data.targets)[0, 1] > 0.8
+        assert np.std(found.value) < np.std(data.targets)
     else:
-        assert found.expected_return is None
+        assert found.value is None
         assert ((found.p_up > 0.5) == (data.targets > 0)).mean() > 0.8
+
+
+def test_lightgbm_finds_up_flat_and_down():
+    data = windows(signal=0.1)
+    found = fitted(LightGBM(target="direction", band=0.05, min_leaf=10), data).predict(data)
+    assert found.value is None
+    said = np.select([found.p_up > 0.5, found.p_down > 0.5], [1, -1], 0)
+    true = np.select([data.targets > 0.05, data.targets < -0.05], [1, -1], 0)
+    assert (said == true).mean() > 0.75
+    assert (found.p_up + found.p_down <= 1).all()
+
+
+def test_lightgbm_quantiles_cover_as_much_as_they_say():
+    """Noise whose spread is the feature's size: no point forecast, yet intervals to be found."""
+    random = np.random.default_rng(3)
+    data = windows(returns=[random.normal(0, 0.02, 1500)])
+    spread = np.exp(data.last()[:, 0].astype(float))
+    labels = (0.01 * spread * random.normal(size=len(data))).astype(np.float32)
+    data = replace(data, targets=labels, paths=None)
+    first, rest = (data.subset(np.arange(len(data)) % 3 < 2), data.subset(np.arange(len(data)) % 3 == 2))
+    model = LightGBM(head="quantile", quantiles=[0.1, 0.4, 0.6, 0.9], trees=60)
+    model.fit(first, rest)
+    found = model.predict(rest)
+    assert found.levels == (0.1, 0.4, 0.6, 0.9)
+    assert found.quantiles.shape == (len(rest), 1, 4)
+    for level, values in zip(found.levels, found.quantiles[:, 0].T, strict=True):
+        assert np.mean(rest.targets < values) == pytest.approx(level, abs=0.06)
+    width = found.quantiles[:, 0, 3] - found.quantiles[:, 0, 0]
+    assert np.corrcoef(width, spread[np.arange(len(data)) % 3 == 2])[0, 1] > 0.7
+    np.testing.assert_allclose(found.value, found.quantiles[:, 0, 1:3].mean(axis=1))
+    other = LightGBM(**model.model_dump())
+    other.restore(model.state())
+    np.testing.assert_array_equal(other.predict(rest).quantiles, found.quantiles)
+
+
+@pytest.mark.parametrize(("quantiles", "value"), [([0.5], 0), ([0.2, 0.5, 0.7], 1), ([0.3, 0.6], None)])
+def test_lightgbm_value_is_its_median(quantiles, value):
+    data = windows(signal=0.1)
+    found = fitted(LightGBM(head="quantile", quantiles=quantiles, trees=10), data).predict(data)
+    of = found.quantiles[:, 0]
+    middle = (of[:, 0] + 2 * of[:, 1]) / 3 if value is None else of[:, value]
+    np.testing.assert_allclose(found.value, middle)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"quantiles": [0.9, 0.5]}, "quantiles must ascend"),
+        ({"quantiles": [0.6, 0.9]}, "on both sides of 0.5"),
+        ({"quantiles": []}, "on both sides of 0.5"),
+        ({"head": "quantile", "target": "trend"}, "has no quantiles"),
+        ({"target": ["open", "close"]}, "target"),
+    ],
+)
+def test_lightgbm_head_that_cannot_be_is_refused(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        LightGBM.parse(settings, "[here]")
 
 
 def test_lightgbm_sees_an_earlier_row_by_its_lag_only():
     data = windows(lookback=4)
     late = data.panel.values[data.ends - 2, 1].astype(np.float64)
     data = replace(data, targets=late.astype(np.float32))
-    blind = fitted(LightGBM(), data).predict(data).expected_return
-    seeing = fitted(LightGBM(lags=[2]), data).predict(data).expected_return
+    blind = fitted(LightGBM(), data).predict(data).value
+    seeing = fitted(LightGBM(lags=[2]), data).predict(data).value
     assert np.corrcoef(seeing, late)[0, 1] > 0.9
     assert np.corrcoef(blind, late)[0, 1] < 0.8
 
 
 def test_lightgbm_stops_early_and_keeps_the_best_trees():
     def trees(model):
-        return model.state()["model"].tobytes().decode().count("\nTree=")
+        return model.state()["model_0"].tobytes().decode().count("\nTree=")
 
     data = windows()
     noise = data.subset(np.arange(len(data)) % 2 == 0), data.subset(np.arange(len(data)) % 2 == 1)
@@ -459,9 +558,7 @@ def test_lightgbm_stops_early_and_keeps_the_best_trees():
 
 def test_lightgbm_seed_changes_the_answers_and_the_same_seed_does_not():
     data = windows(signal=0.1)
-    one, same, other = (
-        fitted(LightGBM(), data, seed=s).predict(data).expected_return for s in (1, 1, 2)
-    )
+    one, same, other = (fitted(LightGBM(), data, seed=s).predict(data).value for s in (1, 1, 2))
     np.testing.assert_array_equal(one, same)
     assert (one != other).any()
 

@@ -111,7 +111,7 @@ def test_quality_without_any_realised_label_is_a_row_of_nan():
     late = forecasts_of(bars, p_up=0.7).frame.iloc[1:]
     row = forecast_quality(Forecasts(late.reset_index(drop=True)), bars).iloc[0]
     assert row["n"] == 0
-    assert row.drop(["model", "seed", "n"]).isna().all()
+    assert row.drop(["model", "seed", "horizon", "target", "n"]).isna().all()
 
 
 @pytest.mark.parametrize(("horizon", "symbols"), [(1, 1), (10, 1), (1, 8)])
@@ -153,7 +153,9 @@ def test_ic_over_many_symbols_is_the_mean_over_sessions():
     row = forecast_quality(found, bars).iloc[0]
     each = [stats.spearmanr(a, b).statistic for a, b in zip(score, returns, strict=True)]
     assert row["ic"] == pytest.approx(np.mean(each))
-    assert row["ic_p_value"] == pytest.approx(stats.ttest_1samp(each, 0.0).pvalue)
+    expected = stats.ttest_1samp(each, 0.0)
+    assert row["ic_t"] == pytest.approx(expected.statistic)
+    assert row["ic_p_value"] == pytest.approx(expected.pvalue)
 
 
 def test_quality_has_one_row_a_model_in_fixed_columns():
@@ -164,8 +166,8 @@ def test_quality_has_one_row_a_model_in_fixed_columns():
     table = forecast_quality(several, bars)
     assert table["model"].tolist() == ["a", "b"]
     expected = (
-        "model seed n accuracy base_rate p_value balanced_accuracy mcc brier brier_base "
-        "relative_mae relative_rmse ic ic_p_value first last"
+        "model seed horizon target n accuracy base_rate p_value balanced_accuracy mcc brier brier_base "
+        "relative_mae relative_rmse coverage coverage_nominal ic ic_t ic_p_value first last"
     )
     assert list(table.columns) == expected.split()
 

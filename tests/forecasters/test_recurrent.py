@@ -291,7 +291,7 @@ def test_variational_dropout_under_one_seed_learns_the_same(kind):
     for seed in (0, 0, 1):
         model = small(kind, variational_dropout=0.3, epochs=2)
         model.fit(data, data, seed=seed)
-        found.append(model.predict(data).expected_return)
+        found.append(model.predict(data).value)
     np.testing.assert_array_equal(found[0], found[1])
     assert not np.array_equal(found[0], found[2])
 
@@ -315,9 +315,9 @@ def test_recurrent_net_finds_a_planted_signal(kind, target):
     found = model.predict(data)
     if target == "return":
         assert found.p_up is None
-        assert np.corrcoef(found.expected_return, data.targets)[0, 1] > 0.7
+        assert np.corrcoef(found.value, data.targets)[0, 1] > 0.7
     else:
-        assert found.expected_return is None
+        assert found.value is None
         assert ((found.p_up > 0.5) == (data.targets > 0)).mean() > 0.8
 
 
@@ -326,7 +326,7 @@ def test_recurrent_net_with_variational_dropout_finds_a_planted_signal(kind):
     data = noisy_windows()
     model = small(kind, variational_dropout=0.1, epochs=40, patience=40)
     model.fit(data, data.subset(np.arange(len(data)) > len(data) // 2))
-    assert np.corrcoef(model.predict(data).expected_return, data.targets)[0, 1] > 0.7
+    assert np.corrcoef(model.predict(data).value, data.targets)[0, 1] > 0.7
 
 
 @every_kind
@@ -338,6 +338,6 @@ def test_recurrent_net_continues_a_sine(kind):
     model = small(kind, epochs=30, patience=30, batch=32)
     model.fit(data.subset(at < 250), data.subset((at >= 250) & (at < 300)))
     later = data.subset(at >= 300)
-    error = np.sqrt(np.mean((model.predict(later).expected_return - later.targets) ** 2))
+    error = np.sqrt(np.mean((model.predict(later).value - later.targets) ** 2))
     last_value = np.sqrt(np.mean(later.targets**2))
     assert error / last_value < 0.2

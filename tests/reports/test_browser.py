@@ -7,6 +7,7 @@ import pytest
 
 import browser
 from browser import open_page
+from example_forecasts import forecast_inputs
 from example_report import example_inputs
 from qushi.core.notes import Said
 from qushi.reports import write_report, write_tear_sheet
@@ -209,3 +210,74 @@ def test_missing_browser_is_skipped_loudly_and_fails_in_ci(monkeypatch):
     monkeypatch.setenv("CI", "true")
     with pytest.raises(pytest.fail.Exception, match="NOT opened"):
         browser.browser_or_skip()
+
+
+@pytest.fixture(scope="module")
+def forecasts(tmp_path_factory):
+    path = write_report(forecast_inputs(n=240), tmp_path_factory.mktemp("forecasts") / "report.html")
+    with open_page(path, width=420) as page:
+        page.wait_for(READY)
+        page.settle()
+        yield page
+
+
+def choose(page, select: str, label: str) -> None:
+    page.evaluate(
+        f"(() => {{ const s = document.getElementById('{select}');"
+        f"s.value = [...s.options].find(o => o.textContent === {label!r}).value;"
+        "s.dispatchEvent(new Event('change')); })()"
+    )
+    page.settle()
+
+
+def test_forecast_charts_are_drawn_and_ask_no_host(forecasts):
+    assert forecasts.hosts_asked == []
+    assert forecasts.errors == []
+    for chart in ("against-chart", "newest-chart"):
+        assert forecasts.evaluate(f"({PAINTED})('{chart}')") > 3_000
+
+
+def test_forecast_page_fits_a_narrow_screen(forecasts):
+    assert forecasts.evaluate("document.documentElement.scrollWidth") == 420
+    over = (
+        "[...document.querySelectorAll('.plots svg text')].filter(t => t.getClientRects().length && "
+        "(t.getBoundingClientRect().right > 420 || t.getBoundingClientRect().left < 0)).length"
+    )
+    assert forecasts.evaluate("document.querySelectorAll('.plots svg text').length") > 50
+    assert forecasts.evaluate(over) == 0
+    sizes = (
+        "[...document.querySelectorAll('.plots svg text')].map(t => t.getBoundingClientRect().height)"
+    )
+    assert min(height for height in forecasts.evaluate(sizes) if height) > 10
+
+
+def test_choosing_a_model_of_probabilities_opens_their_pane(forecasts):
+    panes = "qushi.charts.against.panes().length"
+    choose(forecasts, "against-model", "gru_close")
+    assert forecasts.evaluate(panes) == 1
+    choose(forecasts, "against-model", "lstm #1")
+    assert forecasts.evaluate(panes) == 2
+    choose(forecasts, "against-step", "5")
+    assert "P(up)" in text(forecasts, "#against-readout")
+    choose(forecasts, "against-symbol", "300333.SZ")
+    choose(forecasts, "against-model", "gru_close")
+    assert forecasts.evaluate(panes) == 1
+    assert "P(up)" not in text(forecasts, "#against-readout")
+    assert forecasts.errors == []
+
+
+def test_newest_forecast_draws_candles_or_a_path(forecasts):
+    choose(forecasts, "newest-model", "kline_candles")
+    assert "Forecast O" in text(forecasts, "#newest-readout")
+    choose(forecasts, "newest-model", "lstm #0")
+    assert "expected path" in text(forecasts, "#newest-readout")
+    choose(forecasts, "newest-model", "logistic")
+    assert text(forecasts, "#newest-readout").endswith("%")
+    forecasts.evaluate("document.getElementById('theme').click()")
+    forecasts.evaluate("document.getElementById('language').click()")
+    forecasts.settle()
+    assert "上涨概率" in text(forecasts, "#newest-readout")
+    shown = "[...document.querySelectorAll('.plots svg text[lang=en]')].some(t => t.checkVisibility())"
+    assert forecasts.evaluate(shown) is False
+    forecasts.evaluate("document.getElementById('language').click()")
+    assert forecasts.errors == []

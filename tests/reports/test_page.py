@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 import qushi.reports
+from example_forecasts import forecast_inputs
 from example_report import example_inputs, figures, holding
-from qushi.core import DataError
+from qushi.core import DataError, Forecasts
 from qushi.core.notes import Said
 from qushi.reports import write_report
 from qushi.reports.page import render
@@ -255,8 +256,8 @@ def test_inputs_with_a_result_without_figures_are_refused(inputs):
 def test_every_word_is_used():
     sources = "".join(
         p.read_text(encoding="utf-8")
-        for p in (*ASSETS.parent.glob("*.py"), ASSETS / "report.js", ASSETS / "report.html.j2")
-        if p.name != "words.py"
+        for p in (*ASSETS.parent.glob("*.py"), *ASSETS.glob("report.*"), ASSETS / "forecast.js")
+        if p.name not in ("words.py", "forecast_words.py")
     )
     unused = [k for k in WORDS if f'"{k}"' not in sources and not k.startswith("audience_")]
     assert unused == []
@@ -320,3 +321,53 @@ def test_equal_weight_benchmark_is_named_in_both_languages(inputs):
 def test_strategy_name_links_to_its_tear_sheet(inputs, page):
     for name, sheet in inputs.tear_sheets.items():
         assert f'<a href="{sheet}">{name}</a>' in page.replace("<wbr>", "")
+
+
+@pytest.fixture(scope="module")
+def full():
+    return forecast_inputs(n=200)
+
+
+def test_page_of_all_forecasts_holds_every_chart_and_stays_small(full):
+    page = render(full)
+    for name in ("by-step", "by-probability", "by-interval", "by-epoch", "by-feature"):
+        assert f'id="{name}"' in page, name
+    for name in ("against-chart", "newest-chart", "against-step"):
+        assert f'id="{name}"' in page, name
+    assert len(page.encode()) < 1_000_000
+    assert render(full) == page
+
+
+def test_page_without_fits_calibration_and_importance_leaves_their_places_out(page):
+    assert 'id="against-chart"' in page
+    for name in ("by-step", "by-probability", "by-interval", "training", "against-step"):
+        assert f'id="{name}"' not in page, name
+
+
+def test_names_of_models_and_features_are_escaped_in_every_chart(full):
+    def evil(table, name):
+        return table.replace(name, EVIL)
+
+    forecasts = Forecasts.concat([Forecasts(evil(full.forecasts.frame, "lstm"))])
+    page = render(
+        replace(
+            full,
+            forecasts=forecasts,
+            quality=evil(full.quality, "lstm"),
+            fits=evil(full.fits, "lstm"),
+            reliability=evil(full.reliability, "lstm"),
+            coverage=evil(full.coverage, "lstm"),
+            importance=evil(evil(full.importance, "lstm"), "return_1"),
+        )
+    )
+    assert EVIL not in page
+    assert page.count("<script") == 3
+    assert page.count("&lt;script&gt;") >= 8
+
+
+def test_every_label_of_a_chart_is_in_both_languages(full):
+    page = render(full)
+    for key in ("axis_step", "axis_stated", "axis_epoch"):
+        for language in ("en", "zh"):
+            said = getattr(WORDS[key], language)
+            assert f'lang="{language}">{said}</text>' in page

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from example_forecasts import forecast_inputs
 from example_report import example_inputs
 from qushi.backtests import performance
 from qushi.core.calendar import PER_YEAR
-from qushi.reports.summary import benchmark_figures
+from qushi.reports.summary import benchmark_figures, in_short
 
 
 def test_benchmark_figures_equal_those_of_a_strategy_with_the_same_returns():
@@ -28,3 +29,12 @@ def test_benchmark_figures_of_flat_returns_are_unknown_not_infinite():
     assert found["total_return"] == 0
     assert np.isnan(found["sharpe"])
     assert np.isnan(found["calmar"])
+
+
+def test_several_steps_of_a_model_are_one_model():
+    inputs = forecast_inputs(n=200)
+    longest = inputs.quality.groupby("model")["horizon"].transform("max") == inputs.quality["horizon"]
+    models = int((longest & inputs.quality["p_value"].notna()).sum())
+    said = next(line.en for line in in_short(inputs) if "called the direction" in line.en)
+    assert f" of {models} models" in said
+    assert models < inputs.quality["p_value"].notna().sum()
