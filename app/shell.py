@@ -161,6 +161,10 @@ _FORMATS = {
     **dict.fromkeys(("exposure", "excess_return"), ".1%"),
     **dict.fromkeys(("round_trips", "refused", "costs"), ",.0f"),
     **dict.fromkeys(("mcc", "relative_mae", "ic", "p_value"), ".3f"),
+    **dict.fromkeys(("n", "seeds"), ",.0f"),
+    **dict.fromkeys(("fit_seconds", "ic_t"), ".1f"),
+    "accuracy_sd": ".1%",
+    "sharpe_sd": ".2f",
     "sharpe": ".2f",
     "seconds": ".1f",
 }

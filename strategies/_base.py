@@ -20,7 +20,8 @@ class Signals:
     close
         Back-adjusted close, NaN where a symbol has no bar.
     expected_return, p_up
-        Of one model and seed, or None where no forecast was asked for; NaN outside its window.
+        Of one model and seed, or None where no forecast was asked for; NaN outside its window.  Where
+        "flat" has a probability of its own, p_up is 0.5 + (up - down) / 2: 0.5 leans neither way.
     panic
         By audience ("public", "institution", "all"); NaN is no information.  Empty without texts.
     """
@@ -49,10 +50,15 @@ class Signals:
                 return None
             return forecasts.wide(column).reindex(index=at, columns=list(symbols))
 
+        p_up, p_down = aligned("p_up"), None
+        if forecasts is not None and "p_down" in forecasts.frame.columns:
+            p_down = aligned("p_down")
+        if p_up is not None and p_down is not None:
+            p_up = p_up.where(p_down.isna(), 0.5 + (p_up - p_down) / 2)
         by_audience = {}
         if panic is not None:
             by_audience = {a: panic.for_symbols(symbols, at, a) for a in panic.audiences}
-        return cls(close, aligned("expected_return"), aligned("p_up"), by_audience)
+        return cls(close, aligned("expected_return"), p_up, by_audience)
 
     @property
     def sessions(self) -> pd.DatetimeIndex:

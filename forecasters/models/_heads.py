@@ -175,9 +175,11 @@ class Point(_Values):
 
 @dataclass(frozen=True)
 class Quantiles(_Values):
-    """A quantile for each level.
+    """A quantile for each level: the net's answer on top of that of the normal distribution.
 
-    p_up is left out: beyond its outermost levels a quantile function gives a bound, not a probability.
+    A fresh net then starts with the intervals of normal labels, not with all quantiles in one point,
+    from where a short training would leave them too narrow.  p_up is left out: beyond its outermost
+    levels a quantile function gives a bound, not a probability.
     """
 
     levels: tuple[float, ...]
@@ -187,10 +189,12 @@ class Quantiles(_Values):
         return len(self.levels)
 
     def loss(self, found: Tensor, wanted: Tensor) -> Tensor:
-        return pinball(found.reshape(len(found), self.parameters, -1), wanted, self.levels)
+        found = found.reshape(len(found), self.parameters, -1)
+        start = torch.tensor(_normal(self.levels), dtype=found.dtype, device=found.device)
+        return pinball(found + start[:, None], wanted, self.levels)
 
     def predict(self, raw: Float64Array, scale: Scale, targets: Targets) -> Prediction:
-        ordered = np.sort(raw, axis=1)
+        ordered = np.sort(raw + _normal(self.levels)[:, None, None], axis=1)
         after = int(np.searchsorted(self.levels, 0.5))
         middle = ordered[:, after]
         if self.levels[after] > 0.5:
@@ -226,8 +230,7 @@ class Gaussian(_Values):
             middle = mean[:, at] * scale.deviation[:, at] + scale.mean[:, at]
             ratio = middle / (spread[:, at] * scale.deviation[:, at])
             p_up = _last_step(torch.special.ndtr(torch.from_numpy(ratio)).numpy())
-        z = np.array([NormalDist().inv_cdf(level) for level in self.levels])
-        found = mean[:, None, 0] + z[:, None] * spread[:, None, 0]
+        found = mean[:, None, 0] + _normal(self.levels)[:, None] * spread[:, None, 0]
         return Prediction(
             value=_value(mean, scale, targets),
             p_up=p_up,
@@ -298,6 +301,11 @@ def gaussian_nll(mean: Tensor, log_variance: Tensor, wanted: Tensor) -> Tensor:
     2.0
     """
     return 0.5 * (log_variance + (wanted - mean) ** 2 * torch.exp(-log_variance)).mean()
+
+
+def _normal(levels: tuple[float, ...]) -> Float64Array:
+    """Quantiles of the standard normal distribution."""
+    return np.array([NormalDist().inv_cdf(level) for level in levels])
 
 
 def _value(standard: Float64Array, scale: Scale, targets: Targets) -> Float64Array:

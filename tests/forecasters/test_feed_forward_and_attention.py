@@ -608,6 +608,4 @@ def test_multi_branch_loaded_again_answers_the_same(tmp_path):
     model = fitted(MultiBranch(price=["a"], hidden=[4], epochs=1), data)
     model.save(tmp_path)
     loaded = Forecaster.load(tmp_path)
-    np.testing.assert_array_equal(
-        loaded.predict(data).value, model.predict(data).value
-    )
+    np.testing.assert_array_equal(loaded.predict(data).value, model.predict(data).value)

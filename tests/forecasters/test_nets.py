@@ -86,8 +86,9 @@ def test_pinball_loss_equals_a_naive_computation():
                 total += level * error if error >= 0 else (level - 1) * error
     answer = pinball(torch.from_numpy(found), torch.from_numpy(wanted), levels)
     assert float(answer) == pytest.approx(total / 30, rel=1e-12)
-    flat = Quantiles(levels).loss(torch.from_numpy(found).flatten(1), torch.from_numpy(wanted))
-    assert float(flat) == float(answer)
+    above = torch.from_numpy(found - norm.ppf(levels)[:, None]).flatten(1)
+    flat = Quantiles(levels).loss(above, torch.from_numpy(wanted))
+    assert float(flat) == pytest.approx(float(answer), rel=1e-12)
 
 
 def test_gaussian_loss_is_the_log_density_of_the_normal():
@@ -166,11 +167,11 @@ def test_gaussian_head_on_a_price_says_nothing_of_the_tradable_return():
 
 
 def test_quantiles_that_cross_are_sorted():
-    raw = np.array([3.0, -1.0, 2.0]).reshape(1, 3, 1, 1)
+    raw = (np.array([3.0, -1.0, 2.0]) - norm.ppf([0.2, 0.5, 0.8])).reshape(1, 3, 1, 1)
     scale = Scale(np.full((1, 1), 1.0), np.full((1, 1), 2.0))
     found = Quantiles((0.2, 0.5, 0.8)).predict(raw, scale, ("return",))
-    np.testing.assert_array_equal(found.quantiles, [[[-1.0, 5.0, 7.0]]])
-    assert found.value.tolist() == [5.0]
+    np.testing.assert_allclose(found.quantiles, [[[-1.0, 5.0, 7.0]]], rtol=1e-12)
+    np.testing.assert_allclose(found.value, [5.0], rtol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -178,11 +179,12 @@ def test_quantiles_that_cross_are_sorted():
     [((0.5,), 0.0), ((0.1, 0.5), 1.0), ((0.5, 0.9), 0.0), ((0.1, 0.4, 0.8), 1.25), ((0.4, 0.6), 0.5)],
 )
 def test_median_between_two_levels_lies_on_a_straight_line(levels, expected):
-    raw = np.arange(float(len(levels))).reshape(1, -1, 1, 1)
+    wanted = np.arange(float(len(levels)))
+    raw = (wanted - norm.ppf(levels)).reshape(1, -1, 1, 1)
     scale = Scale(np.zeros((1, 1)), np.ones((1, 1)))
     found = Quantiles(levels).predict(raw, scale, ("return",)).value[0]
-    assert found == pytest.approx(expected)
-    assert found == pytest.approx(np.interp(0.5, levels, raw.ravel()))
+    assert found == pytest.approx(expected, abs=1e-12)
+    assert found == pytest.approx(np.interp(0.5, levels, wanted), abs=1e-12)
 
 
 # Probabilities --------------------------------------------------------------------------------------
@@ -421,7 +423,7 @@ def test_new_symbol_in_a_warm_fit_starts_unknown_and_is_learned():
     grown = fitted(still, data)
     np.testing.assert_allclose(grown.state()["net.table.weight"][:3], before, atol=1e-9)
     np.testing.assert_allclose(grown.predict(data).value, model.predict(data).value, atol=1e-6)
-    again = fitted(model, data)
+    again = fitted(model.model_copy(deep=True, update={"refit_rate": 1.0}), data)
     assert again.state()["net.table.weight"].shape == (5, 2)
     for symbol in "ABCD":
         part = of(data, symbol)
@@ -636,3 +638,13 @@ def test_loaded_model_goes_on_learning_as_the_saved_one(tmp_path, name):
         np.testing.assert_array_equal(other[key], value)
     if "symbols" in one:
         assert one["symbols"].tobytes() == b"A\nB\nC"
+
+
+def test_quantile_head_of_a_fresh_net_states_the_intervals_of_normal_labels():
+    random = np.random.default_rng(4)
+    labels = random.normal(0.01, 0.03, 3000)
+    data = windows(random.normal(size=(3000, 2)), labels[:, None, None])
+    model = MLP(hidden=[3], epochs=1, learning_rate=1e-9, head="quantile", quantiles=[0.05, 0.5, 0.95])
+    found = fitted(model, data).predict(data)
+    inside = (labels >= found.quantiles[:, 0, 0]) & (labels <= found.quantiles[:, 0, 2])
+    assert abs(inside.mean() - 0.9) < 0.1
