@@ -4,6 +4,7 @@ A forecaster, a strategy or a source *is* its settings plus behaviour: keyword a
 keys of a TOML table are the same names, checked by the same types.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -41,11 +42,14 @@ class Settings(BaseModel):
 def explain(error: ValidationError, model: type[BaseModel]) -> tuple[str, str | None]:
     """One sentence for the first thing a validation found wrong, and the key it is about."""
     first = error.errors(include_url=False)[0]
-    path = ".".join(str(part) for part in first["loc"])
-    names = [part for part in first["loc"] if isinstance(part, str)]
+    # where a key takes one of several types, pydantic names the type tried: no name in the file
+    at = [part for part in first["loc"] if not _TYPE.match(str(part))]
+    path = ".".join(str(part) for part in at)
+    names = [part for part in at if isinstance(part, str)]
     return _sentence(first, path, model), names[-1] if names else None
 
 
+_TYPE = re.compile(r"(literal|tuple|list|dict)\[")
 _PLAIN = {
     "tuple_type": "must be a list, in brackets",
     "dict_type": "must be a table of keys and values",
@@ -62,6 +66,9 @@ def _sentence(first: ErrorDetails, path: str, model: type[BaseModel]) -> str:
         return f"unknown key {path!r}: {hint}"
     if first["type"] == "missing":
         return f"the key {path!r} is missing"
+    if first["type"] == "literal_error" and isinstance(first.get("input"), str):
+        known = re.findall(r"'([^']*)'", first["ctx"]["expected"])
+        return f"{path!r} is {first['input']!r}: {near_names(first['input'], known)}"
     message = _PLAIN.get(first["type"], first["msg"].removeprefix("Value error, "))
     if not path:
         return message

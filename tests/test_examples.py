@@ -12,8 +12,10 @@ import pytest
 
 import qushi
 from qushi.app.config import parse_experiment, read_experiment
+from qushi.app.model_table import model_table
 from qushi.app.run import backtest_experiment, run_experiment
 from qushi.app.workspace import Workspace
+from small_models import KINDS, is_pretrained
 
 ROOT = Path(qushi.__file__).parent
 EXAMPLES = sorted((ROOT / "examples").glob("*.toml"))
@@ -32,7 +34,8 @@ def small(name):
 
 
 def test_examples_all_have_a_test():
-    assert {path.stem for path in EXAMPLES} == {"csi300_long", "guba_2016", "limit_up", "rotation_47"}
+    tested = {"csi300_long", "guba_2016", "limit_up", "rotation_47", "zoo_47", "zoo_csi300"}
+    assert {path.stem for path in EXAMPLES} == tested
 
 
 def test_csi300_long_to_the_report(shared_data, tmp_path):
@@ -146,3 +149,21 @@ def test_rotation_47_trades_through_suspensions_to_the_report(shared_data, tmp_p
     assert "adjusted prices only" in said
     assert "limits = true" in said
     assert "lots = true" in said
+
+
+@pytest.mark.parametrize("name", ["zoo_csi300", "zoo_47"])
+def test_zoo_names_every_kind_that_can_be_fitted_and_its_table_has_them(name, shared_data, tmp_path):
+    table = small(name)
+    named = {one["kind"] for one in table["forecasters"]}
+    assert named == {kind for kind in KINDS if not is_pretrained(kind)}
+    cheap = {"last_value", "ridge", "mlp", "vote"}
+    table["forecasters"] = [one for one in table["forecasters"] if one.get("name", one["kind"]) in cheap]
+    place = Workspace(tmp_path / "store", tmp_path / "runs")
+    finished = run_experiment(parse_experiment(table), place)
+    assert not finished.outcome.failures
+    found = model_table(place.run_store, name).set_index("model")
+    assert set(found.index) == cheap
+    assert found["accuracy"].dropna().between(0.45, 0.56).all()
+    assert found.loc["last_value", "relative_mae"] == 1.0
+    assert found.loc["ridge", "relative_mae"] == pytest.approx(1.0, abs=0.05)
+    assert finished.outcome.forecasts.frame["session"].min() == pd.Timestamp("2018-01-02")
