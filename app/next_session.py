@@ -74,11 +74,11 @@ def _why(model: FittedModel, symbol: str, warm_up: int, bars: Bars, own: set[str
         return "it has never traded"
     if traded[-1] < newest:
         return f"no trade on {newest:%Y-%m-%d}, the last one was on {traded[-1]:%Y-%m-%d}"
-    lookback = model.settings.lookback
-    if len(traded) < warm_up + lookback:
+    rows_needed = model.settings.needed_rows
+    if len(traded) < warm_up + rows_needed:
         return (
-            f"{len(traded)} sessions with trade, {warm_up + lookback} are needed: {warm_up} to warm up, "
-            f"{lookback} in a window"
+            f"{len(traded)} sessions with trade, {warm_up + rows_needed} are needed: {warm_up} to warm "
+            f"up, {rows_needed} in a window"
         )
     if own and symbol not in own:
         return "no model of its own: there was nothing to train one on"

@@ -27,7 +27,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -40,20 +42,21 @@ from qushi.core.calendar import sessions
 from qushi.core.extensions import build
 from qushi.forecasters import FeatureSet, Forecaster, WalkForward
 from qushi.forecasters.labels import make_labels
+from qushi.forecasters.models._torch import TorchForecaster
 from qushi.forecasters.models.lstm import LSTM
 from qushi.forecasters.models.transformer_encoder import TransformerEncoder
 from qushi.forecasters.training import train_network
-from qushi.forecasters.windows import Panel, Windows
+from qushi.forecasters.windows import Float32Array, Panel, Windows
 from qushi.market import BarSource, load_bars
 
 FEATURES, LOOKBACK, BATCH = 20, 20, 64
-NETS = {"lstm 128 x 3": LSTM(), "transformer_encoder": TransformerEncoder()}
-CHOSEN_ON = "000001 000002 000651 000858 600028 600036 600519 600887 601318 601398".split()
+NETS: dict[str, TorchForecaster] = {"lstm 128 x 3": LSTM(), "transformer_encoder": TransformerEncoder()}
+CHOSEN_ON = "000001 000002 000651 000858 600028 600036 600519 600887 601318 601398"
 """Stocks whose bars of 2016-01 ... 2020-06 the defaults were chosen on; planted bars of seed 1 too."""
 YEARS = "2020-07-01", "2024-12-31"
 LISTED = "2010-01-04"
-COLD = {"supervise": "last", "context": "window", "warm_start": False}
-WAYS = {
+COLD: dict[str, Any] = {"supervise": "last", "context": "window", "warm_start": False}
+WAYS: dict[str, tuple[Literal["all", "symbol"], dict[str, Any]]] = {
     "cold, a net a symbol, windows": ("symbol", COLD),
     "cold, one net, windows": ("all", COLD),
     "warm, one net, windows": ("all", {**COLD, "warm_start": True}),
@@ -80,7 +83,17 @@ def make_windows(symbols: int, rows: int, lookback: int = LOOKBACK) -> Windows:
     return Windows(panel, ends, lookback, random.standard_normal(len(ends), dtype=np.float32))
 
 
-def bare(model: LSTM | TransformerEncoder, steps: int) -> float:
+def nothing(windows: Windows) -> Windows:
+    return windows.subset(np.arange(0))
+
+
+def columns(windows: Windows) -> tuple[Float32Array, Float32Array]:
+    """Labels to train on and, without rows, to validate on."""
+    assert windows.targets is not None
+    return windows.targets[:, None], windows.targets[:0, None]
+
+
+def bare(model: TorchForecaster, steps: int) -> float:
     """CPU seconds of so many steps on one resident batch."""
     net = model.network(FEATURES, LOOKBACK, 1).train()
     rows, wanted = torch.randn(BATCH, LOOKBACK, FEATURES), torch.randn(BATCH, 1)
@@ -89,18 +102,17 @@ def bare(model: LSTM | TransformerEncoder, steps: int) -> float:
     for _ in range(steps):
         value = functional.huber_loss(net(rows), wanted)
         optimizer.zero_grad(set_to_none=True)
-        value.backward()
+        value.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         nn.utils.clip_grad_norm_(net.parameters(), model.clip)
         optimizer.step()
         float(value.detach())
     return time.process_time() - began
 
 
-def trained(model: LSTM | TransformerEncoder, windows: Windows, epochs: int = 1) -> float:
+def trained(model: TorchForecaster, windows: Windows, epochs: int = 1) -> float:
     """CPU seconds of epochs of the trainer."""
     settings = model.model_copy(update={"epochs": epochs, "batch": BATCH, "device": "cpu"})
-    none = windows.subset(np.arange(0))
-    labels = windows.targets[:, None], none.targets[:, None]
+    none, labels = nothing(windows), columns(windows)
     began = time.process_time()
     train_network(
         lambda: settings.network(FEATURES, LOOKBACK, 1),
@@ -156,8 +168,7 @@ def memory_of(way: str) -> int:
             raise KeyboardInterrupt
         return functional.huber_loss(found, wanted)
 
-    none = windows.subset(np.arange(0))
-    labels = windows.targets[:, None], none.targets[:, None]
+    none, labels = nothing(windows), columns(windows)
     with contextlib.suppress(KeyboardInterrupt):
         train_network(lambda: model.network(FEATURES, LOOKBACK, 1), windows, none, labels, loss, model)
     return resident("VmHWM") - before
@@ -250,7 +261,13 @@ def walk_forward(seeds: int, ways: list[str]) -> Iterator[Row]:
     features = FeatureSet(
         returns=[1, 5], volatility=[5], volume=[5], calendar=False, candle=False, indicators=[]
     )
-    net = {"hidden": [32], "epochs": 15, "patience": 3, "learning_rate": 0.003, "device": "cpu"}
+    net: dict[str, Any] = {
+        "hidden": [32],
+        "epochs": 15,
+        "patience": 3,
+        "learning_rate": 0.003,
+        "device": "cpu",
+    }
     for data, bars in (("planted signal", planted_bars(10, 900)), ("real bars", real_bars())):
         if bars is None:
             yield {"part": "b", "what": "real bars: left out, QUSHI_SHARED_DATA names no folder of them"}
@@ -263,21 +280,28 @@ def walk_forward(seeds: int, ways: list[str]) -> Iterator[Row]:
             "net": f"LSTM {net['hidden']}, {len(built.names)} features, lookback {LOOKBACK}",
             "symbols": " ".join(bars.symbols),
         }
-        first = None
-        for name in ways:
-            pool, settings = WAYS[name]
-            trained(LSTM(hidden=[8], **settings), make_windows(1, 100))  # torch loads what it needs
-            walk = WalkForward(
+        walks = {
+            name: WalkForward(
                 lookback=LOOKBACK,
                 train=400,
                 min_train=400,
                 valid=60,
                 refit_every=20,
-                pool=pool,
+                pool=WAYS[name][0],
                 start=start,
                 end=end,
             )
-            found = [timed(walk, LSTM(**net, **settings), built, bars, seed) for seed in range(seeds)]
+            for name in ways
+        }
+        runs: dict[str, list[tuple[float, pd.DataFrame, float]]] = {name: [] for name in ways}
+        for name in ways:  # torch loads what it needs
+            trained(LSTM(hidden=[8], **WAYS[name][1]), make_windows(1, 100))
+        for seed in range(seeds):  # turn about, so that other load on the machine falls on all alike
+            for name in ways:
+                model = LSTM(**net, **WAYS[name][1])
+                runs[name].append(timed(walks[name], model, built, bars, seed))
+        first = None
+        for name, found in runs.items():
             seconds, ic = (float(np.mean([f[at] for f in found])) for at in (0, 2))
             missed = sum(f[1] for f in found) / seeds
             errors = [f[1]["miss"].sum() / f[1]["size"].sum() for f in found]
@@ -318,8 +342,8 @@ def darts(folder: str | None) -> Iterator[Row]:
         import warnings
 
         warnings.simplefilter("ignore")
-        from darts import TimeSeries
-        from darts.models import BlockRNNModel
+        from darts import TimeSeries  # type: ignore[import-not-found]
+        from darts.models import BlockRNNModel  # type: ignore[import-not-found]
     except ImportError:
         yield {"part": "c", "what": "darts: left out, not installed here"}
         return
@@ -354,7 +378,7 @@ def darts(folder: str | None) -> Iterator[Row]:
         model.fit(label, past_covariates=past, verbose=False)
         return time.process_time() - began
 
-    def ours(epochs: int, **how: object) -> float:
+    def ours(epochs: int, **how: Any) -> float:
         return trained(LSTM(hidden=[64], **how), windows, epochs)
 
     # a first epoch holds what is done once; three more without it are the epochs themselves.
@@ -382,18 +406,17 @@ def gpu() -> Iterator[Row]:
         yield {"part": "d", "what": "GPU: left out, no CUDA here"}
         return
     windows = make_windows(20, 1_000)
-    labels = windows.targets[:, None]
-    none = windows.subset(np.arange(0))
+    none, labels = nothing(windows), columns(windows)
     for name, model in NETS.items():
         took = {}
         for device in ("cpu", "cuda", "cuda"):  # the first time on the GPU loads its libraries
             settings = model.model_copy(update={"epochs": 1, "batch": 4_096, "device": device})
             began = time.perf_counter()
             train_network(
-                lambda s=settings: s.network(FEATURES, LOOKBACK, 1),
+                partial(settings.network, FEATURES, LOOKBACK, 1),
                 windows,
                 none,
-                (labels, none.targets[:, None]),
+                labels,
                 functional.huber_loss,
                 settings,
             )
@@ -415,7 +438,7 @@ def show(row: Row) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description="What training costs, as ratios.")
     parser.add_argument("--parts", default="abcd")
-    parser.add_argument("--seeds", type=int, default=3, help="seeds of (b)")
+    parser.add_argument("--seeds", type=int, default=2, help="seeds of (b)")
     parser.add_argument("--ways", default="034", help="which ways of (b): 0 1 2 3 4, the first is 1.0")
     parser.add_argument("--darts", help="a folder that holds darts")
     parser.add_argument("--json", type=Path)

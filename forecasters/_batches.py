@@ -7,7 +7,12 @@ last of at least `lookback` rows:
     rows    a - lookback + 1 ... a + s - 1,    labels    a ... a + s - 1
 
 Stretches are cut anew in each epoch, so that no row always stands first.  They never reach into another
-symbol or over a hole, and only rows whose label was handed in count, each once an epoch.
+symbol or over a hole, and only rows whose label was handed in count, each once an epoch.  Where a run
+of rows begins less than `lookback` rows before a, its stretch begins with the run.
+
+Windows may differ in length.  A batch holds windows of one length and no padding: the windows of an
+epoch are drawn in one random order, cut into batches length by length, and the batches are shuffled.
+Where few windows have a length, its batches are small.
 
 The panel's rows lie on the device when it is a GPU with room for them; a batch is gathered there.
 """
@@ -60,9 +65,10 @@ class PanelRows:
         at = torch.from_numpy(rows.reshape(-1)).to(self.values.device)
         return self.values.index_select(0, at).view(*rows.shape, -1).to(self.device)
 
-    def windows(self, ends: Int64Array, lookback: int) -> Tensor:
-        """The windows that end at these rows, as `Windows.gather` gives them."""
-        found = self.take(ends[:, None] + np.arange(1 - lookback, 1))
+    def windows(self, windows: Windows, which: Int64Array) -> Tensor:
+        """The windows `which`, all of one length, as `Windows.gather` gives them."""
+        rows = np.arange(1 - windows.length_of(which), 1)
+        found = self.take(windows.ends[which][:, None] + rows)
         if self.relative:
             found[..., self.relative] -= found[:, :1, self.relative]
         return found
@@ -91,20 +97,24 @@ class Batches(ABC):
 
 
 class WindowBatches(Batches):
-    """One window a label."""
+    """One window a label; a batch holds windows of one length."""
 
     def plan(self, entropy: tuple[int, int]) -> list[Int64Array]:
         """Positions of the windows."""
-        return _cut(np.random.default_rng(entropy).permutation(len(self.windows)), self.size)
+        random = np.random.default_rng(entropy)
+        buckets = self.windows.by_length(random.permutation(len(self.windows)))
+        parts = [part for bucket in buckets for part in _cut(bucket, self.size)]
+        if len(buckets) > 1:  # else an epoch would go from the short windows to the long ones
+            parts = [parts[at] for at in random.permutation(len(parts))]
+        return parts
 
     def in_order(self) -> list[Int64Array]:
         """Positions of the windows."""
-        return _cut(np.arange(len(self.windows)), max(self.size, _ANSWERED))
+        return list(self.windows.batches(max(self.size, _ANSWERED)))
 
     def batch(self, part: Int64Array) -> Batch:
         """Windows and their labels."""
-        inputs = self.rows.windows(self.windows.ends[part], self.windows.lookback)
-        return Batch(inputs, self._labels(part))
+        return Batch(self.rows.windows(self.windows, part), self._labels(part))
 
 
 class StretchBatches(Batches):
@@ -123,11 +133,16 @@ class StretchBatches(Batches):
         self.stretch = stretch
         self.order = np.argsort(windows.ends, kind="stable")
         self.ends = windows.ends[self.order]
-        self.runs = _runs(self.ends, windows.panel.first[self.ends], windows.lookback)
+        begins = windows.starts[self.order]
+        self.runs = _runs(self.ends, windows.panel.first[self.ends], begins)
         self.size = max(1, min(size, len(self._cuts(np.full(len(self.runs), stretch))) // _STEPS))
 
     def plan(self, entropy: tuple[int, int]) -> list[Int64Array]:
-        """Stretches as [B, 3]: first labelled row, the row after the last, the last row of the run."""
+        """Stretches as [B, 4].
+
+        First labelled row, the row after the last, the last row of the run, and the earliest row that
+        may stand before them.
+        """
         random = np.random.default_rng(entropy)
         table = self._cuts(random.integers(1, self.stretch + 1, len(self.runs)))
         return _cut(table[random.permutation(len(table))], self.size)
@@ -138,25 +153,27 @@ class StretchBatches(Batches):
         return _cut(table, max(self.size, _ANSWERED // self.stretch))
 
     def _cuts(self, lead: Int64Array) -> Int64Array:
-        found = [np.empty((0, 3), dtype=np.int64)]
-        for (first, last), after in zip(self.runs, lead.tolist(), strict=True):
+        found = [np.empty((0, 4), dtype=np.int64)]
+        for (first, last, begin), after in zip(self.runs, lead.tolist(), strict=True):
             starts = np.r_[first, np.arange(first + after, last + 1, self.stretch)]
             stops = np.r_[starts[1:], last + 1]
-            found.append(np.stack([starts, stops, np.full(len(starts), last)], axis=1))
+            run = np.broadcast_to([last, begin], (len(starts), 2))
+            found.append(np.column_stack([starts, stops, run]))
         return np.concatenate(found)
 
     def batch(self, part: Int64Array) -> Batch:
         """Rows of the stretches, and the labels of those that have one."""
         before = self.windows.lookback - 1
-        starts, stops, last = (column[:, None] for column in part.T)
+        starts, stops, last, earliest = (column[:, None] for column in part.T)
+        begin = np.maximum(starts - before, earliest)
         # past the end of a run its last row is repeated: nothing is asked there.
-        rows = np.minimum(starts + np.arange(-before, self.stretch), last)
-        asked = rows[:, before:]
+        rows = np.minimum(begin + np.arange(before + self.stretch), last)
+        asked = np.minimum(starts + np.arange(self.stretch), last)
         found = np.minimum(np.searchsorted(self.ends, asked), len(self.ends) - 1)
         fresh = starts + np.arange(self.stretch) < stops
         known = fresh & (self.ends[found] == asked)
-        at = np.flatnonzero(np.pad(known, ((0, 0), (before, 0))))
-        answers = torch.from_numpy(at).to(self.rows.device)
+        at = np.arange(len(part))[:, None] * rows.shape[1] + asked - begin
+        answers = torch.from_numpy(at[known]).to(self.rows.device)
         return Batch(self.rows.take(rows), self._labels(self.order[found[known]]), answers)
 
 
@@ -164,17 +181,18 @@ def _cut(table: Int64Array, size: int) -> list[Int64Array]:
     return [table[start : start + size] for start in range(0, len(table), size)]
 
 
-def _runs(ends: Int64Array, first: Int64Array, lookback: int) -> list[tuple[int, int]]:
-    """First and last labelled row of each run of rows of one symbol without a hole between them.
+def _runs(ends: Int64Array, first: Int64Array, begins: Int64Array) -> list[tuple[int, int, int]]:
+    """Each run of rows of one symbol without a hole between them.
 
-    Windows that touch or overlap leave no room for a hole: each of them is complete.
+    First and last labelled row, and where the window of the first begins: a symbol or a hole ends there
+    if it is short.  Windows that touch or overlap leave no room for a hole.
     """
     if len(ends) == 0:
         return []
-    apart = (np.diff(ends) > lookback) | (np.diff(first) != 0)
+    apart = (begins[1:] > ends[:-1] + 1) | (np.diff(first) != 0)
     starts = np.r_[0, np.flatnonzero(apart) + 1]
     stops = np.r_[starts[1:], len(ends)] - 1
-    return list(zip(ends[starts].tolist(), ends[stops].tolist(), strict=True))
+    return list(zip(ends[starts].tolist(), ends[stops].tolist(), begins[starts].tolist(), strict=True))
 
 
 def run_starts(panel: Panel, ends: Int64Array) -> Int64Array:

@@ -16,7 +16,7 @@ from ..core import Bars, DataError, Features, LookAheadError
 from .features import relative_columns
 from .labels import TargetName, make_labels, make_targets
 from .scaling import Scaler, maskable
-from .windows import Float32Array, Float64Array, Int64Array, Panel, Windows, complete_ends
+from .windows import Float32Array, Float64Array, Int64Array, Panel, Windows, window_lengths
 
 if TYPE_CHECKING:
     from .walk_forward import WalkForward
@@ -42,8 +42,11 @@ class Table:
         Close, volume and amount as traded: what forecasts of prices and volumes are stated in.
     position
         Position of each row's session among `sessions`, the union of all symbols.
+    length
+        Rows of the window that ends at each row: the look-back, fewer after the symbol's first row or a
+        hole in its features.
     complete
-        Rows at which a whole window ends.
+        Rows at which a window with enough rows ends.
     horizon
         Sessions that a label spans.
     """
@@ -58,6 +61,7 @@ class Table:
     label_end: Sessions
     sessions: pd.DatetimeIndex
     position: Int64Array
+    length: Int64Array
     complete: npt.NDArray[np.bool_]
     horizon: int
     targets: tuple[TargetName, ...]
@@ -148,6 +152,7 @@ class KnownRows:
             steps[-1],
             paths,
             steps,
+            self.table.length[ends],
         )
 
 
@@ -208,7 +213,7 @@ class Fold:
             sessions[stop],
             sessions[known],
             sessions[valid_first] if settings.valid else _NEVER,
-            table.session[train - settings.lookback + 1].min(),
+            table.session[train - table.length[train] + 1].min(),
             table.label_end[seen].max(),
         )
 
@@ -269,8 +274,12 @@ def fold_table(
     lookback: int,
     targets: tuple[TargetName, ...] = ("return",),
     steps: tuple[int, ...] = (),
+    shortest: int | None = None,
 ) -> Table:
-    """Join features, prices and targets; `DataError` where they do not belong together."""
+    """Join features, prices and targets; `DataError` where they do not belong together.
+
+    `shortest` is how many rows a window needs; left out, `lookback`.
+    """
     if not features.index.equals(bars.frame.index):
         raise DataError(
             f"features of {len(features.index)} rows do not belong to bars of {len(bars)} rows: "
@@ -285,10 +294,12 @@ def fold_table(
     first = np.maximum.accumulate(np.where(changed, np.arange(len(symbol)), 0)).astype(np.int64)
     values = features.values[traded]  # noqa: PD011  # an array, not a frame
     bound = [i for i in range(values.shape[1]) if i not in maskable(features.names)]
-    complete = complete_ends(np.isfinite(values[:, bound]).all(axis=1), first, lookback)
+    length = window_lengths(np.isfinite(values[:, bound]).all(axis=1), first, lookback)
+    needed = shortest or lookback
+    complete = length >= needed
     if not complete.any():
         raise DataError(
-            f"too short a history for the windows: {features.warm_up} rows of warm-up and {lookback} of "
+            f"too short a history for the windows: {features.warm_up} rows of warm-up and {needed} of "
             f"look-back are needed, and the longest symbol has {int(np.bincount(first).max())}, or a "
             "feature is never known"
         )
@@ -304,6 +315,7 @@ def fold_table(
         labels["label_end"].to_numpy(),
         sessions,
         np.searchsorted(sessions.to_numpy(), session).astype(np.int64),
+        length,
         complete,
         horizon,
         targets,

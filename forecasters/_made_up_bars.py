@@ -102,7 +102,9 @@ class Asker:
         if not alive.any():
             return answer
         panel, ends = self._panel(rows[alive], [row[alive] for row in values], path[alive])
-        windows = Windows(panel, ends, self.lookback, horizon=1)
+        # the rows behind a start are complete as far as its own window goes, and so are those made up.
+        lengths = np.minimum(self.table.length[rows[alive]] + made, self.lookback)
+        windows = Windows(panel, ends, self.lookback, horizon=1, lengths=lengths)
         value = self.forecaster.predict(windows).value
         if value is None:
             raise DataError(f"{self.forecaster.kind} gave no value for the close after {made} steps")

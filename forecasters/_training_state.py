@@ -80,7 +80,7 @@ def fit_hash(
             "seed and warm": start,
             "lookback": train.lookback,
             "rows": _checksum(train.panel.values),
-            "windows": [_checksum(train.ends), _checksum(valid.ends)],
+            "windows": [_checksum(a) for w in (train, valid) for a in (w.ends, w.lengths)],
             "targets": [_checksum(t) for t in targets],
         }
     )

@@ -235,5 +235,5 @@ def fit_scaler(table: Table, fold: Fold, settings: "WalkForward", symbol: str | 
         settings.scaling,
         overrides=settings.column_scaling,
         symbols=table.symbol[rows],
-        lookback=settings.lookback,
+        lookback=int(table.length[fold.train].max()),
     )

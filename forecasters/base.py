@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, field_validator
 
-from ..core import QUIET, DataError, FitError, Progress, Settings
+from ..core import QUIET, ConfigError, DataError, FitError, Progress, Settings
 from .labels import CLASSES, TargetName
 from .search import Space, space
 from .windows import Float64Array, Windows
@@ -155,12 +155,15 @@ class Forecaster(Settings, ABC):
     multi_output
         Whether it answers for all steps and several targets at once, from `Windows.paths`; another model
         learns `Windows.targets` and is fitted once a step.
+    any_length
+        Whether it takes windows of fewer rows than the look-back.
     search
         What `qushi tune` may change, unless an experiment says otherwise.
     """
 
     stochastic: ClassVar[bool] = False
     multi_output: ClassVar[bool] = False
+    any_length: ClassVar[bool] = True
     search: ClassVar[Space] = space()
 
     @abstractmethod
@@ -261,6 +264,16 @@ class Forecaster(Settings, ABC):
             raise DataError(f"{path} holds a {kind!r}, not a {cls.__name__}")
         model.restore(state)
         return model
+
+
+def check_lengths(forecaster: Forecaster, shortest: int, lookback: int) -> None:
+    """`ConfigError` where a model is to read windows of fewer rows than it is made for."""
+    if shortest < lookback and not forecaster.any_length:
+        raise ConfigError(
+            f"{forecaster.kind} reads exactly lookback = {lookback} rows, and windows of {shortest} are "
+            "asked for: leave shortest out, or take a net of any length, such as lstm or transformer",
+            key="shortest",
+        )
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -36,7 +36,7 @@ from ._folds import Fold, Table, fold_table
 from ._model_folder import FACTS, read_folder, write_folder
 from ._parts import LOSSES, Part, fit_parts, last_fold
 from ._stated import stated
-from .base import Forecaster
+from .base import Forecaster, check_lengths
 from .features import FeatureSet
 from .series import ExternalSeries
 from .walk_forward import WalkForward
@@ -112,6 +112,7 @@ class FittedModel:
                 key="steps",
             )
         asked = without_window(settings)
+        check_lengths(forecaster, asked.needed_rows, asked.lookback)
         table = _table(features, bars, asked, forecaster)
         fold = last_fold(table, asked)
         parts = fit_parts(table, fold, forecaster, asked, seed, checkpoint, progress)
@@ -287,8 +288,15 @@ def without_window(settings: WalkForward) -> WalkForward:
 
 
 def _table(features: Features, bars: Bars, settings: WalkForward, forecaster: Forecaster) -> Table:
-    horizon, lookback = settings.horizon, settings.lookback
-    return fold_table(features, bars, horizon, lookback, forecaster.targets, settings.fitted_steps)
+    return fold_table(
+        features,
+        bars,
+        settings.horizon,
+        settings.lookback,
+        forecaster.targets,
+        settings.fitted_steps,
+        settings.shortest,
+    )
 
 
 def _versions() -> dict[str, str]:

@@ -8,6 +8,7 @@ what the model owes to the feature (Breiman 2001; Fisher, Rudin & Dominici 2019)
 
 About 0: not used, or of no use on these windows.  Two features that say the same share what they are
 worth, and each alone looks unimportant.  A column and its `*_known` mark are permuted together.
+Windows of fewer rows than others exchange columns among their like.
 """
 
 from collections.abc import Sequence
@@ -61,9 +62,12 @@ def permutation_importance(
         chosen = np.sort(rng.choice(chosen, most, replace=False))
     own = replace(windows, targets=None, paths=None).subset(chosen.astype(np.int64))
     was = np.asarray(targets, dtype=np.float64)[chosen]
-    values = own.gather(np.arange(len(own), dtype=np.int64))
+    buckets = own.by_length(np.arange(len(own), dtype=np.int64))
+    own, was = own.subset(np.concatenate(buckets)), was[np.concatenate(buckets)]
+    values = [own.gather(bucket) for bucket in own.by_length(np.arange(len(own), dtype=np.int64))]
     loss, before = _losses(model, _apart(own, values), was)
-    _, after = _losses(model, _apart(own, values[rng.permutation(len(own))]), was)
+    shuffled = [part[rng.permutation(len(part))] for part in values]
+    _, after = _losses(model, _apart(own, shuffled), was)
     looks = not np.array_equal(before, after, equal_nan=True)
     if not looks:  # a rule on prices, slow to ask at times, and its prices may reach before the windows
         loss, before = _losses(model, own, was)
@@ -75,9 +79,9 @@ def permutation_importance(
     for name, columns in feature_columns(windows.panel.names):
         gains = [] if looks else [0.0] * repeats
         for _ in range(repeats if looks else 0):
-            other = rng.permutation(len(own))
-            mixed = values.copy()
-            mixed[:, :, columns] = values[:, :, columns][other]
+            mixed = [part.copy() for part in values]
+            for part, source in zip(mixed, values, strict=True):
+                part[:, :, columns] = source[:, :, columns][rng.permutation(len(part))]
             _, after = _losses(model, _apart(own, mixed), was)
             gains.append(float(after[counted].mean()) - base)
         spread = float(np.std(gains, ddof=1))
@@ -102,22 +106,24 @@ def feature_columns(names: Sequence[str]) -> tuple[tuple[str, list[int]], ...]:
     return tuple(found)
 
 
-def _apart(windows: Windows, values: Float32Array) -> Windows:
-    """The same windows with these values, on a panel where no two of them share a row."""
-    n, lookback, width = values.shape
-    rows: Int64Array = (windows.ends[:, None] + np.arange(1 - lookback, 1)).ravel()
-    starts = np.repeat(np.arange(n, dtype=np.int64) * lookback, lookback)
+def _apart(windows: Windows, values: Sequence[Float32Array]) -> Windows:
+    """The same windows with these values, on a panel where no two of them share a row.
+
+    The windows stand by length, and `values` are those of each length, [n, length, F].
+    """
+    after = np.cumsum(windows.lengths)
+    starts = np.repeat(after - windows.lengths, windows.lengths)
+    rows: Int64Array = np.repeat(windows.starts, windows.lengths) + np.arange(len(starts)) - starts
     old = windows.panel
     panel = replace(
         old,
-        values=values.reshape(n * lookback, width),
+        values=np.concatenate([part.reshape(-1, windows.n_features) for part in values]),
         close=old.close[rows],
         symbols=old.symbols[rows],
         sessions=old.sessions[rows],
         first=starts,
     )
-    ends = np.arange(1, n + 1, dtype=np.int64) * lookback - 1
-    return replace(windows, panel=panel, ends=ends)
+    return replace(windows, panel=panel, ends=after - 1)
 
 
 def _losses(model: Forecaster, windows: Windows, targets: Float64Array) -> tuple[LossName, Float64Array]:

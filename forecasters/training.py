@@ -123,11 +123,12 @@ def train_network(
 ) -> tuple[nn.Module, History]:
     """Train the net that `build` makes; `targets` belong to `train` and `valid`, [n, outputs] each.
 
-    The net maps [B, lookback, F] to [B, outputs]; one that holds a `RowNet` with a `stretch` is taught
-    at every row that has a target.  With `warm`, the weights that `build` gives were learned before: the
-    rate is `refit_rate` times as high, and they are kept where no epoch is better on validation.  The
-    net comes back on the CPU, in evaluation mode.  Raises `FitError` where the loss is not a number,
-    `ConfigError` for settings that the net cannot be trained with.
+    The net maps [B, length, F] to [B, outputs], where the windows of a batch are of one length; one that
+    holds a `RowNet` with a `stretch` is taught at every row that has a target.  With `warm`, the weights
+    that `build` gives were learned before: the rate is `refit_rate` times as high, and they are kept
+    where no epoch is better on validation.  The net comes back on the CPU, in evaluation mode.  Raises
+    `FitError` where the loss is not a number, `ConfigError` for settings that the net cannot be trained
+    with.
     """
     if len(train) == 0:
         raise FitError("a net needs training windows, received none")
@@ -182,11 +183,9 @@ def predict_network(net: nn.Module, windows: Windows, settings: Training) -> Flo
             check_rows(windows.panel, 'context = "rolled"', 'context = "window"')
             answers = roll(net, part, rows, windows)
         else:
-            found = [
-                net(rows.windows(windows.ends[which], windows.lookback)).float().cpu().numpy()
-                for which in windows.batches(_ANSWERED)
-            ]
-            answers = np.concatenate(found)
+            parts = list(windows.batches(_ANSWERED))
+            found = [net(rows.windows(windows, which)).float().cpu().numpy() for which in parts]
+            answers = np.concatenate(found)[np.argsort(np.concatenate(parts))]
         net.cpu()
     if not np.isfinite(answers).all():
         raise FitError("the net answered with something that is not a number")

@@ -25,7 +25,7 @@ import pandas as pd
 from ..core import QUIET, Bars, DataError, Features, FitError, Progress
 from ..core.hashing import hash_json
 from ._checkpoints import fit_key
-from ._folds import fold_table
+from ._folds import Table, fold_table
 from .base import Forecaster
 from .labels import CLASSES, TargetName, make_targets
 from .walk_forward import WalkForward
@@ -37,7 +37,7 @@ _SHARE = 3
 
 def first_forecast(settings: WalkForward, features: Features, bars: Bars) -> pd.Timestamp:
     """Session of the first out-of-sample forecast; `DataError` where history is too short for one."""
-    table = fold_table(features, bars, settings.horizon, settings.lookback)
+    table = _table(settings, features, bars)
     return pd.Timestamp(settings.folds(table)[0].first)
 
 
@@ -56,7 +56,7 @@ class Validation:
     @classmethod
     def plan(cls, settings: WalkForward, features: Features, bars: Bars, folds: int) -> Self:
         """Cut the end of `bars` into `folds` blocks; `DataError` where it is too short for them."""
-        table = fold_table(features, bars, settings.horizon, settings.lookback)
+        table = _table(settings, features, bars)
         sessions = [day.date() for day in table.sessions]
         known = len(sessions) - table.first_complete
         length = known // (_SHARE * folds)
@@ -109,6 +109,10 @@ class Validation:
             if not nothing > 0:
                 raise FitError(f"nothing moved up to {block.end}: last value makes no error to beat")
             yield lost / nothing
+
+
+def _table(settings: WalkForward, features: Features, bars: Bars) -> Table:
+    return fold_table(features, bars, settings.horizon, settings.lookback, shortest=settings.shortest)
 
 
 def _block(settings: WalkForward, first: date, last: date, length: int) -> WalkForward:

@@ -23,7 +23,7 @@ from ..core import QUIET, Bars, ConfigError, Features, Forecasts, Progress, Sett
 from ._checkpoints import FoldStore, fit_key
 from ._folds import Fold, Table, fold_table, purge_of
 from ._walker import FITS, GoOn, Walk, Walker
-from .base import Forecaster, Prediction
+from .base import Forecaster, Prediction, check_lengths
 from .features import FeatureSet
 from .scaling import Scaler, ScalingName
 from .windows import Int64Array
@@ -36,6 +36,10 @@ class WalkForward(Settings):
         The label is the log return from the open of t+1 to the open of t+1+horizon.
     lookback
         Rows in a window.
+    shortest
+        Rows that a window needs at least: a symbol's first rows, and those after a hole in its features,
+        then have windows of fewer rows.  Left out: `lookback`.  Refused by models that read a fixed
+        number of rows (`Forecaster.any_length`).
     train
         Length of a rolling training window; left out: expanding, from the first complete window on.
     min_train
@@ -65,6 +69,7 @@ class WalkForward(Settings):
 
     horizon: int = Field(default=1, ge=1)
     lookback: int = Field(default=20, ge=1)
+    shortest: int | None = Field(default=None, ge=1)
     train: int | None = Field(default=None, ge=2)
     min_train: int = Field(default=500, ge=2)
     valid: int = Field(default=120, ge=0)
@@ -79,6 +84,11 @@ class WalkForward(Settings):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        if self.shortest is not None and self.shortest > self.lookback:
+            raise ValueError(
+                f"a window needs at least {self.shortest} rows and has {self.lookback} at most: lower "
+                "shortest or raise lookback"
+            )
         if self.train is not None and self.train < self.min_train:
             raise ValueError(
                 f"a rolling training window of {self.train} sessions is below min_train "
@@ -126,12 +136,20 @@ class WalkForward(Settings):
         """As `run`, with what was found while fitting; `keep_last` also keeps the last fold's model.
 
         `feature_set` is what built `features`: recursive forecasts build those of made-up bars with it.
-        Raises `ConfigError` for recursive forecasts without it, or from a model of another target.
+        Raises `ConfigError` for recursive forecasts without it, or from a model of another target, and
+        for `shortest` where the model reads a fixed number of rows.
         """
+        check_lengths(forecaster, self.needed_rows, self.lookback)
         if forecaster.state():  # what it learned elsewhere, it may have learned from what it forecasts
             forecaster = type(forecaster).model_validate(forecaster.model_dump())
         table = fold_table(
-            features, bars, self.horizon, self.lookback, forecaster.targets, self.fitted_steps
+            features,
+            bars,
+            self.horizon,
+            self.lookback,
+            forecaster.targets,
+            self.fitted_steps,
+            self.shortest,
         )
         folds = self.folds(table)
         store = None
@@ -153,6 +171,11 @@ class WalkForward(Settings):
         known = pd.concat(fits, ignore_index=True).assign(model=name, seed=seed)
         last = walker.last_fold(folds[-1]) if keep_last else None
         return Walk(Forecasts.concat([Forecasts(frame)]), known[list(FITS)], last)
+
+    @property
+    def needed_rows(self) -> int:
+        """Rows that a window needs at least."""
+        return self.shortest or self.lookback
 
     @property
     def fitted_steps(self) -> tuple[int, ...]:

@@ -3,10 +3,13 @@
 Windows of 60 rows copied out of 2,500 rows x 300 symbols x 20 features would take 3.6 GB; the rows
 themselves take 60 MB.  So a window is only an index, and a batch is gathered into a buffer that is used
 again.  Masking: a value that is not known is 0 after scaling, and its `*_known` column says so.
+
+A window may be shorter than the look-back: a symbol's first rows, and those after a hole, have fewer
+rows behind them.  Nothing is padded; windows of one length are gathered together (length bucketing).
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
@@ -17,6 +20,9 @@ from ..core import DataError
 Float32Array = npt.NDArray[np.float32]
 Float64Array = npt.NDArray[np.float64]
 Int64Array = npt.NDArray[np.int64]
+
+_LEFT_OUT: Int64Array = np.empty(0, dtype=np.int64)
+"""Stands for lengths that are all the look-back."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +78,7 @@ class Windows:
     ends
         int64, index of each window's last row: the row of the decision.
     lookback
-        Rows in a window.
+        Rows in a window, at most.
     targets
         float32 [n], the first target at the last step (`labels.py`), None where none may be known.
     horizon
@@ -82,6 +88,8 @@ class Windows:
         is all there is.
     steps
         The steps asked for, ascending; the last is the horizon.
+    lengths
+        int64 [n], rows in each window; left out, `lookback` in all of them.
     """
 
     panel: Panel
@@ -91,6 +99,7 @@ class Windows:
     horizon: int = 1
     paths: Float32Array | None = None
     steps: tuple[int, ...] = ()
+    lengths: Int64Array = field(default_factory=lambda: _LEFT_OUT)
 
     def __post_init__(self) -> None:
         if not self.steps:
@@ -99,13 +108,23 @@ class Windows:
             object.__setattr__(self, "paths", self.targets[:, None, None])
         if self.lookback < 1:
             raise DataError(f"a window has at least 1 row, received {self.lookback}")
+        if self.lengths is _LEFT_OUT:  # one number seen n times: it takes no memory
+            whole = np.broadcast_to(np.int64(self.lookback), len(self.ends))
+            object.__setattr__(self, "lengths", whole)
         if self.targets is not None and len(self.targets) != len(self.ends):
             raise DataError(f"{len(self.ends)} windows but {len(self.targets)} targets")
+        if len(self.lengths) != len(self.ends):
+            raise DataError(f"{len(self.ends)} windows but {len(self.lengths)} lengths")
         if len(self.ends) == 0:
             return
         if self.ends.min() < 0 or self.ends.max() >= len(self.panel.close):
             raise DataError(f"windows end outside the {len(self.panel.close)} rows")
-        if (self.ends - self.lookback + 1 < self.panel.first[self.ends]).any():
+        if self.lengths.min() < 1 or self.lengths.max() > self.lookback:
+            raise DataError(
+                f"windows have 1 to {self.lookback} rows, received {self.lengths.min()} to "
+                f"{self.lengths.max()}"
+            )
+        if (self.starts < self.panel.first[self.ends]).any():
             raise DataError("a window reaches into another symbol: drop the first rows of each symbol")
 
     def __len__(self) -> int:
@@ -115,6 +134,16 @@ class Windows:
     def n_features(self) -> int:
         """Features in a row."""
         return len(self.panel.names)
+
+    @property
+    def starts(self) -> Int64Array:
+        """Index of each window's first row."""
+        return self.ends - self.lengths + 1
+
+    @property
+    def shortest(self) -> int:
+        """Rows in the shortest window; `lookback` where there are none."""
+        return int(self.lengths.min(initial=self.lookback))
 
     @property
     def symbols(self) -> npt.NDArray[np.object_]:
@@ -135,34 +164,38 @@ class Windows:
         """Some of the windows, on the same panel."""
         targets = None if self.targets is None else self.targets[which]
         paths = None if self.paths is None else self.paths[which]
-        return replace(self, ends=self.ends[which], targets=targets, paths=paths)
+        lengths = self.lengths[which]
+        return replace(self, ends=self.ends[which], targets=targets, paths=paths, lengths=lengths)
 
     def last(self) -> Float32Array:
         """Features of each window's last row, [n, F]."""
         return self.row(0)
 
     def row(self, lag: int) -> Float32Array:
-        """Features of the row `lag` before each window's last, [n, F].
+        """Features of the row `lag` before each window's last, [n, F]; NaN in windows without it.
 
-        Raises `DataError` for a lag outside the window.
+        Raises `DataError` for a lag that is outside every window: `lookback` or more.
         """
         if not 0 <= lag < self.lookback:
             raise DataError(f"a window of {self.lookback} rows has no row {lag} before its last")
-        rows = self.panel.values[self.ends - lag]
+        rows = self.panel.values[np.maximum(self.ends - lag, 0)]
         columns = list(self.panel.relative)
         if columns:
-            rows[:, columns] -= self.panel.values[self.ends - self.lookback + 1][:, columns]
+            rows[:, columns] -= self.panel.values[self.starts][:, columns]
+        rows[self.lengths <= lag] = np.nan
         return rows
 
     def gather(self, which: Int64Array, out: Float32Array | None = None) -> Float32Array:
-        """The windows `which` as [B, lookback, F], written into the head of `out` where one is given.
+        """The windows `which` as [B, length, F], written into the head of `out` where one is given.
 
-        `out` is [>= B, lookback, F] and is overwritten by the next call that gets it.
+        `out` is [>= B, lookback, F] and is overwritten by the next call that gets it.  Raises
+        `DataError` for windows of different lengths: `batches` and `by_length` keep them apart.
         """
         if out is None:
             out = self.buffer(len(which))
-        rows = self.ends[which][:, None] + np.arange(1 - self.lookback, 1)
-        target = out[: len(which)]
+        length = self.length_of(which)
+        rows = self.ends[which][:, None] + np.arange(1 - length, 1)
+        target = out[: len(which), :length]
         # mode="clip" only because "raise" would gather into a second array first: rows were checked.
         np.take(self.panel.values, rows, axis=0, out=target, mode="clip")
         for column in self.panel.relative:
@@ -179,10 +212,42 @@ class Windows:
         known = at >= self.panel.first[self.ends][:, None]
         return np.where(known, self.panel.close[np.maximum(at, 0)], np.nan)
 
+    def length_of(self, which: Int64Array) -> int:
+        """Rows in each of the windows `which`; `DataError` where they are not of one length."""
+        lengths = self.lengths[which]
+        if len(lengths) == 0:
+            return self.lookback
+        if lengths.min() < lengths.max():
+            raise DataError(
+                f"windows of {lengths.min()} to {lengths.max()} rows cannot be gathered together: "
+                "gather those of one length at a time, as `batches` gives them"
+            )
+        return int(lengths[0])
+
+    def by_length(self, which: Int64Array) -> list[Int64Array]:
+        """The windows `which` by length, the shortest first, each length in the order given."""
+        lengths = self.lengths[which]
+        order = np.argsort(lengths, kind="stable")
+        return np.split(which[order], np.flatnonzero(np.diff(lengths[order])) + 1)
+
     def batches(self, size: int) -> Iterator[Int64Array]:
-        """Positions of the windows in order, `size` at a time."""
-        for start in range(0, len(self), size):
-            yield np.arange(start, min(start + size, len(self)), dtype=np.int64)
+        """Positions of the windows by length, in order within a length, `size` at a time."""
+        for bucket in self.by_length(np.arange(len(self), dtype=np.int64)):
+            for start in range(0, len(bucket), size):
+                yield bucket[start : start + size]
+
+
+def window_lengths(finite: npt.NDArray[np.bool_], first: Int64Array, lookback: int) -> Int64Array:
+    """Rows of the longest window that ends at each row: finite, of one symbol, at most `lookback`.
+
+    >>> finite = np.array([True, True, True, False, True, True])
+    >>> window_lengths(finite, np.zeros(6, dtype=np.int64), 2).tolist()
+    [1, 2, 2, 0, 1, 2]
+    """
+    at = np.arange(len(finite))
+    last_hole = np.maximum.accumulate(np.where(finite, -1, at)) if len(at) else at
+    lengths: Int64Array = np.minimum(np.minimum(at - last_hole, at - first + 1), lookback)
+    return lengths
 
 
 def complete_ends(
@@ -194,7 +259,5 @@ def complete_ends(
     >>> complete_ends(finite, np.zeros(6, dtype=np.int64), 2).tolist()
     [False, True, True, False, False, True]
     """
-    at = np.arange(len(finite))
-    last_hole = np.maximum.accumulate(np.where(finite, -1, at)) if len(at) else at
-    filled: npt.NDArray[np.bool_] = (at - last_hole >= lookback) & (at - first + 1 >= lookback)
+    filled: npt.NDArray[np.bool_] = window_lengths(finite, first, lookback) >= lookback
     return filled

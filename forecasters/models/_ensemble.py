@@ -74,6 +74,11 @@ class Ensemble(Forecaster):
         return all(model.multi_output for model in self._models)
 
     @property
+    def any_length(self) -> bool:  # type: ignore[override]  # of the members, so not of the class
+        """Whether all members take windows of fewer rows than the look-back."""
+        return all(model.any_length for model in self._models)
+
+    @property
     def targets(self) -> tuple[TargetName, ...]:
         """The members' targets; classes only where no member answers with a value."""
         values = [model.targets for model in self._models if model.targets[0] not in CLASSES]

@@ -13,7 +13,7 @@ every row of a stretch and rolled forward through a symbol's whole history (`for
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -37,6 +37,8 @@ class RecurrentForecaster(TorchForecaster):
         Share of each recurrent layer's outputs set to 0 while training.
     """
 
+    any_length: ClassVar[bool] = True
+
     hidden: Sizes = Field(default=(64,), min_length=1)
     dense: int = Field(default=16, ge=1)
     dropout: float = Field(default=0.0, ge=0, lt=1)
@@ -48,7 +50,8 @@ class RollingForecaster(RecurrentForecaster):
     supervise
         "last": a window for each label, which is compared with the answer at the window's last row.
         "rows": stretches of rows, a label at each training row; about `lookback` times fewer steps a
-        label.  A label then has from `lookback` to `lookback` + `stretch` - 1 rows before it.
+        label.  A label then has from `lookback` to `lookback` + `stretch` - 1 rows before it, fewer
+        where the history does not reach back so far (`shortest` in the walk-forward).
     stretch
         Labelled rows in a stretch.
     stretches

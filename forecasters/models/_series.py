@@ -16,11 +16,12 @@ ALL = ""
 
 def training_closes(train: Windows) -> Iterator[tuple[str, Float64Array]]:
     """Symbol and log closes, from the first row of its first training window to the end of its last."""
-    ends = np.sort(train.ends)
+    order = np.argsort(train.ends, kind="stable")
+    ends, begins = train.ends[order], train.starts[order]
     for start, stop in train.panel.spans():
         own = ends[np.searchsorted(ends, start) : np.searchsorted(ends, stop)]
         if len(own):
-            rows = slice(own[0] - train.lookback + 1, own[-1] + 1)
+            rows = slice(begins[np.searchsorted(ends, start)], own[-1] + 1)
             yield str(train.panel.symbols[start]), np.log(train.panel.close[rows])
 
 

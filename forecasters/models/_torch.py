@@ -19,7 +19,7 @@ from pydantic import Field, PrivateAttr, model_validator
 from torch import Tensor, nn
 
 from ...core import QUIET, DataError, FitError, Progress
-from ..base import Arrays, Forecaster, Prediction
+from ..base import Arrays, Forecaster, Prediction, check_lengths
 from ..training import History, Training, predict_network, train_network
 from ..windows import Windows
 from ._heads import Headed, Scale
@@ -40,6 +40,7 @@ class TorchForecaster(Headed, Embedded, Training, Forecaster):
 
     stochastic: ClassVar[bool] = True
     multi_output: ClassVar[bool] = True
+    any_length: ClassVar[bool] = False
 
     warm_start: bool = True
     refit_epochs: int | None = Field(default=None, ge=1)
@@ -61,7 +62,10 @@ class TorchForecaster(Headed, Embedded, Training, Forecaster):
 
     @abstractmethod
     def network(self, n_features: int, lookback: int, outputs: int) -> nn.Module:
-        """A fresh net that maps [B, lookback, n_features] to [B, outputs]."""
+        """A fresh net that maps [B, lookback, n_features] to [B, outputs].
+
+        Where `any_length` is set, it takes fewer rows too, which stand at the end of the look-back.
+        """
 
     @property
     def warm(self) -> bool:
@@ -90,6 +94,7 @@ class TorchForecaster(Headed, Embedded, Training, Forecaster):
                 f"{self.kind} forecasts {', '.join(self.targets)}, and the windows have "
                 f"{train.paths.shape[2]} targets"
             )
+        check_lengths(self, min(train.shortest, valid.shortest), train.lookback)
         head, start = self.make_head(), self._start(train)
         if start is None or self._scale is None:
             self._scale = Scale.none(train.paths) if head.classes else Scale.fit(train.paths)
@@ -122,6 +127,7 @@ class TorchForecaster(Headed, Embedded, Training, Forecaster):
             )
         if windows.steps != self._steps:
             raise DataError(f"fitted on the steps {self._steps}, asked about {windows.steps}")
+        check_lengths(self, windows.shortest, windows.lookback)
         (seen,) = self._seen(windows)
         raw = predict_network(self._net, seen, self).astype(np.float64)
         head = self.make_head()

@@ -8,7 +8,8 @@ stand out most are answered in full, all others get the mean of the values; how 
 is measured on keys drawn at random.  Between two layers a convolution and a maximum halve the
 rows.  The paper's decoder forecasts the series from itself; here the label is none of the features, so
 the answer is read from the last state.  Keys are drawn by the seed in training, and always alike in
-prediction, so that an answer is a function of the window.
+prediction, so that an answer is a function of the window.  The library numbers rows from the first, so
+in a window of fewer rows the row of the decision would have another number: such are refused.
 """
 
 from typing import Any, ClassVar

@@ -125,7 +125,7 @@ class Kronos(Sampling):
         """Rows of the candles that the window is forecast from."""
         end = int(windows.ends[which])
         first = int(windows.panel.first[end])
-        longest = min(self.context, windows.lookback) if self.candle else self.context
+        longest = min(self.context, int(windows.lengths[which])) if self.candle else self.context
         # A candle that is made of closes needs the close before it.
         earliest = first if self.candle else first + 1
         rows = np.arange(max(end - longest + 1, earliest), end + 1, dtype=np.int64)

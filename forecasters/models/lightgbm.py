@@ -183,7 +183,7 @@ class LightGBM(Targeted, Learner):
         }
 
     def _rows(self, windows: Windows) -> Float32Array:
-        """Features of the last row, then those of each lag, [n, F (1 + lags)]."""
+        """Features of the last row, then those of each lag, [n, F (1 + lags)]; NaN before the window."""
         if self.lags and max(self.lags) >= windows.lookback:
             raise DataError(
                 f"a lag of {max(self.lags)} reaches before a window of {windows.lookback} rows: lower "

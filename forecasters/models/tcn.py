@@ -34,6 +34,7 @@ class TCN(TorchForecaster):
     13
     """
 
+    any_length: ClassVar[bool] = True
     search: ClassVar[Space] = space(
         learning_rate=Range(1e-4, 1e-2, log=True),
         channels=Choice((16, 16), (32, 32, 32), (32, 32, 32, 32)),

@@ -35,6 +35,7 @@ class TemporalFusion(AttentionForecaster):
     'temporal_fusion'
     """
 
+    any_length: ClassVar[bool] = True
     search: ClassVar[Space] = space(
         learning_rate=Range(1e-4, 1e-2, log=True),
         width=Choice(8, 16, 32),

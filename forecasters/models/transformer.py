@@ -7,7 +7,8 @@ In translation the decoder is fed the words so far; here its inputs are learned,
 Padding is NaN.  A row that is NaN throughout is masked: no attention looks at it.  A column that is NaN
 in all other rows is left out of the row's embedding.  Any other NaN stays one and ends in a `FitError`.
 Rows are numbered back from the last, so that a short window answers as it would without the padding in
-front of it.  `WalkForward` makes complete windows only; a panel of one's own may pad.
+front of it.  `WalkForward` pads nothing: short windows stand in batches of their own length.  A panel
+of one's own may pad.
 """
 
 from collections.abc import Callable
@@ -45,6 +46,7 @@ class Transformer(TransformerForecaster):
     'transformer'
     """
 
+    any_length: ClassVar[bool] = True
     search: ClassVar[Space] = space(
         learning_rate=Range(1e-4, 1e-2, log=True),
         width=Choice(16, 32, 64),

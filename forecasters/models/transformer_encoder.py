@@ -3,7 +3,8 @@
     x_0 = W row + b + position,   a = x + attention(norm(x)),   x' = a + feed_forward(norm(a))
 
 Each row of the window attends to all of its rows; the answer is read from the last one.  Norms come
-first because such a net trains without a warm-up of the learning rate.
+first because such a net trains without a warm-up of the learning rate.  A short window takes the last
+positions, so that the row of the decision always has the same one.
 """
 
 from typing import ClassVar
@@ -32,6 +33,7 @@ class TransformerEncoder(TransformerForecaster):
     'transformer_encoder'
     """
 
+    any_length: ClassVar[bool] = True
     search: ClassVar[Space] = space(
         learning_rate=Range(1e-4, 1e-2, log=True),
         width=Choice(16, 32, 64),
@@ -62,7 +64,7 @@ class _Net(nn.Module):
         self.out = nn.Linear(width, outputs)
 
     def forward(self, rows: Tensor) -> Tensor:
-        inner = self.dropout(self.embed(rows) + self.places)
+        inner = self.dropout(self.embed(rows) + self.places[-rows.shape[1] :])
         for layer in self.layers:
             inner = layer(inner)
         answer: Tensor = self.out(self.norm(inner[:, -1]))

@@ -3,6 +3,7 @@ import math
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -576,6 +577,8 @@ def test_kronos_makes_candles_of_the_features_of_that_name(folders):
     found = model._candles(data, rows)
     np.testing.assert_allclose(found[:, :4], wanted[rows] / wanted[45, 3] * 100, rtol=1e-5)
     assert (found[:, 4:] == 0).all()
+    short = replace(data, lengths=np.full(len(data), 7))
+    assert model._rows(short, 1).tolist() == list(range(39, 46)), "features of its own window alone"
     closes = ready("kronos", folders, context=25).predict(data).value
     assert not np.array_equal(model.predict(data).value, closes)
 

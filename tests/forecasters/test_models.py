@@ -119,7 +119,7 @@ def test_logistic_on_direction_gives_a_class_that_never_came_no_probability():
 
 
 def test_logistic_of_a_value_is_refused():
-    with pytest.raises(ConfigError, match="'trend' or 'direction'"):
+    with pytest.raises(ConfigError, match="choose from: direction, trend"):
         Logistic.parse({"target": "return"}, "[here]")
 
 

@@ -332,7 +332,7 @@ def test_label_that_is_not_a_number_is_a_fit_error(bad):
         ({"quantiles": [0.5, 1.0]}, "less than 1"),
         ({"head": "quantile", "loss": "mse"}, "the head 'quantile' has a loss of its own"),
         ({"target": "trend", "loss": "mae"}, "the target 'trend' has a loss of its own"),
-        ({"head": "normal"}, "'point', 'quantile' or 'gaussian'"),
+        ({"head": "normal"}, "choose from: gaussian, point, quantile"),
         ({"refit_epochs": 0}, "greater than or equal to 1"),
         ({"refit_epochs": 2, "warmup": 2}, "2 epochs of warmup leave none of the 2 refit_epochs"),
         ({"symbol_embedding": -1}, "greater than or equal to 0"),

@@ -185,7 +185,7 @@ def test_loss_of_an_epoch_is_the_mean_over_its_labels(model):
     )
     values, table = data.panel.values, np.concatenate(stretches(data).plan((0, 0)))
     total, count = 0.0, 0
-    for start, stop, _ in table.tolist():
+    for start, stop, *_ in table.tolist():
         rows = torch.from_numpy(values[start - LOOKBACK + 1 : stop].copy())[None]
         with net.answering_rows(), torch.no_grad():
             answers = net(rows)[0, LOOKBACK - 1 :].numpy()

@@ -324,7 +324,7 @@ def test_rows_on_the_device_give_the_windows_that_numpy_gathers(relative):
     data = windows()
     data = replace(data, panel=replace(data.panel, relative=relative))
     which = np.array([3, 50, 3, 190])
-    found = PanelRows(data.panel, torch.device("cpu")).windows(data.ends[which], data.lookback)
+    found = PanelRows(data.panel, torch.device("cpu")).windows(data, which)
     np.testing.assert_array_equal(found.numpy(), data.gather(which))
 
 
