@@ -9,6 +9,7 @@ The features' scaler is fitted anew in each fold and moves a little, which the f
 optimizer starts afresh, its moments belonging to other windows.
 """
 
+import math
 from abc import abstractmethod
 from pathlib import Path
 from typing import ClassVar, Self
@@ -35,7 +36,8 @@ class TorchForecaster(Headed, Embedded, Training, Forecaster):
         Whether a fit goes on from the weights of the fit before, where there are any of the same shapes;
         labels then keep the first fit's scale.
     refit_epochs
-        At most so many passes in a fit that starts warm; left out: `epochs`.
+        At most so many passes in a fit that starts warm; left out: a third of `epochs`, rounded up, and
+        one more than `warmup` at least.  Its windows are nearly those of the fit before.
     """
 
     stochastic: ClassVar[bool] = True
@@ -194,4 +196,5 @@ class TorchForecaster(Headed, Embedded, Training, Forecaster):
 
     def _shortened(self) -> Self:
         """The settings of a fit that starts warm."""
-        return self.model_copy(update={"epochs": self.refit_epochs or self.epochs})
+        few = max(math.ceil(self.epochs / 3), self.warmup + 1)
+        return self.model_copy(update={"epochs": self.refit_epochs or few})

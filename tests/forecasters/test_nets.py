@@ -423,7 +423,7 @@ def test_new_symbol_in_a_warm_fit_starts_unknown_and_is_learned():
     grown = fitted(still, data)
     np.testing.assert_allclose(grown.state()["net.table.weight"][:3], before, atol=1e-9)
     np.testing.assert_allclose(grown.predict(data).value, model.predict(data).value, atol=1e-6)
-    again = fitted(model.model_copy(deep=True, update={"refit_rate": 1.0}), data)
+    again = fitted(model.model_copy(deep=True, update={"refit_rate": 1.0, "refit_epochs": 30}), data)
     assert again.state()["net.table.weight"].shape == (5, 2)
     for symbol in "ABCD":
         part = of(data, symbol)
@@ -470,6 +470,16 @@ def test_warm_fit_reaches_in_one_epoch_what_a_cold_one_does_not():
     assert error(cold, later) > 2 * 0.02
 
 
+@pytest.mark.parametrize(
+    ("settings", "passes"),
+    [({"epochs": 7}, 3), ({"epochs": 3, "refit_epochs": 2}, 2), ({"epochs": 7, "warmup": 4}, 5)],
+)
+def test_warm_fit_takes_a_third_of_the_passes_where_none_are_named(settings, passes):
+    model = fitted(MLP(**QUICK | {"patience": 30} | settings), linear_data(seed=0))
+    assert len(model.history.train) == settings["epochs"]
+    assert len(fitted(model, linear_data(seed=1)).history.train) == passes
+
+
 def test_model_without_warm_start_forgets():
     first, second = linear_data(seed=0), linear_data(seed=1)
     model = MLP(warm_start=False, refit_epochs=1, **QUICK | {"epochs": 3})
@@ -496,7 +506,7 @@ def test_fit_of_other_shapes_starts_cold(hidden, lookback):
 def test_warm_fit_keeps_the_first_label_scale():
     first, second = linear_data(seed=0), linear_data(seed=1, weight=0.2)
     model = fitted(MLP(**QUICK), first)
-    again = fitted(model, second)
+    again = fitted(model.model_copy(deep=True, update={"refit_epochs": 30}), second)
     np.testing.assert_array_equal(again.state()["label"], model.state()["label"])
     assert fitted(MLP(**QUICK), second).state()["label"][1, 0, 0] > 1.5 * model.state()["label"][1, 0, 0]
     assert error(again, second) < 0.03  # the weights make up for the scale
