@@ -15,6 +15,7 @@ from .market_notes import market_notes
 _TOO_GOOD = 0.60  # direction accuracy of daily prices that deserves disbelief
 _ENOUGH = 100  # forecasts below which an accuracy is noise anyway
 _LEVEL = 0.05
+_NAMED = 6  # results up to which a remark names each of them
 
 _SYNTHETIC = Said(
     "The texts are synthetic, written for the demonstration: the panic index below shows how the "
@@ -89,6 +90,15 @@ def _about_results(outcome: Outcome) -> list[Said]:
     for remark, names in ordered:
         if len(names) > 2 and len(names) == len(outcome.results):
             notes.append(Said(f"All results: {remark.en}.", f"所有结果：{remark.zh}。"))
+        elif len(names) > _NAMED:
+            some, count = names[:3], f"{len(names)} of {len(outcome.results)} results"
+            counted = f"{len(outcome.results)} 个结果中的 {len(names)} 个"
+            notes.append(
+                Said(
+                    f"{count} ({', '.join(some)} …): {remark.en}.",
+                    f"{counted}（{'、'.join(some)} …）：{remark.zh}。",
+                )
+            )
         else:
             notes.append(Said(f"{', '.join(names)}: {remark.en}.", f"{'、'.join(names)}：{remark.zh}。"))
     return notes

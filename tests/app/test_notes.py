@@ -113,3 +113,18 @@ def test_notes_pretrained_model_scored_on_what_it_has_seen_is_named_with_the_cou
     said = [note for note in notes if "memory, not foresight" in note]
     assert len(said) == 1
     assert said[0].startswith(f"lstm: pre-trained, and {seen} of its {(frame['model'] == 'lstm').sum()}")
+
+
+def test_notes_remark_about_many_results_counts_them_and_names_three(tiny):
+    experiment, outcome = tiny
+    first = outcome.results[0]
+    names = [f"r{n}" for n in range(8)]
+    many = tuple(replace(first, name=name) for name in (*names, "good"))
+    row = outcome.performance.loc[first.name]
+    rows = {name: row.to_dict() | {"round_trips": 0} for name in names}
+    rows["good"] = row.to_dict() | {"round_trips": 500}
+    figures = pd.DataFrame.from_dict(rows, orient="index")
+    notes = english(experiment, replace(outcome, results=many, performance=figures))
+    few = [note for note in notes if "fewer than 30 round trips" in note]
+    assert len(few) == 1
+    assert few[0].startswith("8 of 9 results (r0, r1, r2 …): ")
