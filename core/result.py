@@ -131,7 +131,8 @@ class BacktestResult:
         due = orders.set_index("order")["due"].reindex(self.fills["order"]).to_numpy()
         if (self.fills["session"].to_numpy() < due).any():
             raise DataError(f"{self.name}: an order was filled before the session at which it was due")
-        filled = self.fills.groupby("order")["quantity"].sum().reindex(orders["order"]).fillna(0.0)
+        filled = self.fills["quantity"].astype(float).groupby(self.fills["order"]).sum()
+        filled = filled.reindex(orders["order"]).fillna(0.0)
         if not np.allclose(filled.to_numpy(dtype=float), orders["filled"].to_numpy(dtype=float)):
             raise DataError(f"{self.name}: orders and fills disagree on the quantity filled")
 
@@ -155,7 +156,7 @@ class BacktestResult:
         came = (
             self.actions.groupby("session")[["cash", "receivable"]].sum().reindex(sessions).fillna(0.0)
         )
-        traded = flow.groupby(fills["session"]).sum().reindex(sessions).fillna(0.0)
+        traded = flow.astype(float).groupby(fills["session"]).sum().reindex(sessions).fillna(0.0)
         cash = self.initial_cash + (traded + came["cash"]).cumsum()
         receivable = came["receivable"].cumsum()
         changes = pd.concat([fills.assign(quantity=-sign * fills["quantity"]), self.actions])

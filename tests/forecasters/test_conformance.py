@@ -10,14 +10,18 @@ import pytest
 from qushi.core import Bars
 from qushi.forecasters import FeatureSet, Forecaster, Prediction, WalkForward
 from qushi.forecasters.models.ema import EMA
-from small_models import KINDS, class_of, is_net, model_of
+from small_models import KINDS, is_net, model_of
 
 FEATURES = FeatureSet(returns=[1, 5], volatility=[5], volume=[5], indicators=["bollinger"])
 WALK = WalkForward(lookback=5, min_train=150, valid=40, refit_every=90)
 
 
-def run(kind, bars, **more):
-    return WALK.run(kind, model_of(kind), FEATURES.build(bars), bars, **more).frame
+def walked(kind, bars):
+    return WALK.walk(kind, model_of(kind), FEATURES.build(bars), bars, keep_last=True)
+
+
+def run(kind, bars):
+    return walked(kind, bars).forecasts.frame
 
 
 def assert_same_forecasts(kind, one, other):
@@ -37,19 +41,28 @@ def until(frame, session):
     return frame[frame["session"] <= session].reset_index(drop=True)
 
 
+@pytest.fixture(scope="module", params=KINDS)
+def kind(request):
+    """Every kind; of this scope, so that all tests of a kind run one after another."""
+    return request.param
+
+
 @pytest.fixture(scope="module")
 def whole():
     """Forecasts on all bars, computed once a kind."""
     return {}
 
 
-def whole_run(whole, kind, bars):
+def whole_walk(whole, kind, bars):
     if kind not in whole:
-        whole[kind] = run(kind, bars)
+        whole[kind] = walked(kind, bars)
     return whole[kind]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+def whole_run(whole, kind, bars):
+    return whole_walk(whole, kind, bars).forecasts.frame
+
+
 @pytest.mark.parametrize("cut", [290, 533])
 def test_forecasts_on_bars_cut_short_are_the_same_up_to_the_cut(whole, kind, cut, two_symbols):
     session = two_symbols.sessions[cut]
@@ -58,7 +71,6 @@ def test_forecasts_on_bars_cut_short_are_the_same_up_to_the_cut(whole, kind, cut
     assert_same_forecasts(kind, part, until(whole_run(whole, kind, two_symbols), session))
 
 
-@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("poison", ["times_ten", "shuffled"])
 def test_forecasts_with_a_poisoned_future_are_the_same_before_it(whole, kind, poison, two_symbols):
     session = two_symbols.sessions[450]
@@ -100,24 +112,18 @@ def test_planted_leak_in_a_forecaster_is_caught(monkeypatch, leak, two_symbols):
         )
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_forecasts_under_one_seed_are_bit_equal(whole, kind, two_symbols):
-    pd.testing.assert_frame_equal(
-        run(kind, two_symbols), whole_run(whole, kind, two_symbols), check_exact=True
-    )
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_run_leaves_its_inputs_unchanged(kind, two_symbols):
+def test_forecasts_under_one_seed_are_bit_equal_and_leave_their_inputs_unchanged(
+    whole, kind, two_symbols
+):
     features = FEATURES.build(two_symbols)
     model = model_of(kind)
     before = two_symbols.fingerprint, features.values.tobytes(), model.model_dump(), model.state()
-    WALK.run(kind, model, features, two_symbols)
+    again = WALK.run(kind, model, features, two_symbols).frame
     after = two_symbols.fingerprint, features.values.tobytes(), model.model_dump(), model.state()
     assert before == after
+    pd.testing.assert_frame_equal(again, whole_run(whole, kind, two_symbols), check_exact=True)
 
 
-@pytest.mark.parametrize("kind", KINDS)
 def test_run_forecasts_all_symbols_and_never_fits_past_a_decision(whole, kind, two_symbols):
     found = whole_run(whole, kind, two_symbols)
     assert set(found["symbol"]) == set(two_symbols.symbols)
@@ -128,20 +134,9 @@ def test_run_forecasts_all_symbols_and_never_fits_past_a_decision(whole, kind, t
     assert answered.all()
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_saved_model_answers_like_the_one_that_was_saved(monkeypatch, tmp_path, kind, two_symbols):
-    kept = []
-    cls = class_of(kind)
-    predict = cls.predict
-
-    def spying(self, windows):
-        kept.append((self, windows))
-        return predict(self, windows)
-
-    monkeypatch.setattr(cls, "predict", spying)
-    run(kind, two_symbols)
-    monkeypatch.undo()
-    model, windows = kept[-1]
+def test_saved_model_answers_like_the_one_that_was_saved(whole, tmp_path, kind, two_symbols):
+    last = whole_walk(whole, kind, two_symbols).last
+    model, windows = last.model, last.windows
     assert windows.targets is None
     model.save(tmp_path / "saved")
     names = {p.suffix for p in (tmp_path / "saved").iterdir()}
