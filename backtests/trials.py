@@ -22,6 +22,7 @@ from sqlalchemy.dialects import sqlite
 
 from ..core import ConfigError
 from ..core.hashing import hash_json
+from ..core.sqlite import WRITES, share
 
 Part = Literal["forecaster", "strategy"]
 TrialWindow = tuple[date, date]
@@ -90,9 +91,8 @@ class TrialRegistry:
         file = Path(path)
         file.parent.mkdir(parents=True, exist_ok=True)
         self._engine = sa.create_engine(f"sqlite:///{file}", poolclass=sa.NullPool)
-        sa.event.listen(self._engine, "connect", _prepare)
-        sa.event.listen(self._engine, "begin", _begin)
-        self._writing = self._engine.execution_options(qushi_writes=True)
+        share(self._engine)
+        self._writing = self._engine.execution_options(**{WRITES: True})
         try:
             with self._writing.begin() as connection:
                 _META.create_all(connection)
@@ -166,16 +166,3 @@ def _row(trial: Trial) -> dict[str, Any]:
 
 def _length(connection: sa.Connection) -> int:
     return int(connection.execute(sa.select(sa.func.count()).select_from(_TRIALS)).scalar_one())
-
-
-def _prepare(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # transactions begin below, not inside the driver
-    connection.execute("PRAGMA busy_timeout = 60000")
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = NORMAL")
-
-
-def _begin(connection: sa.Connection) -> None:
-    # A reader that later writes would be refused at once: take the writer's place from the start.
-    if connection.get_execution_options().get("qushi_writes"):
-        connection.exec_driver_sql("BEGIN IMMEDIATE")

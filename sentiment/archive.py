@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ..core import QUIET, ConfigError, MissingExtraError, Progress, Texts
+from ..core.sqlite import WRITES, share
 from .identity import content_hash
 from .sources._base import TextSource, moment
 
@@ -73,7 +74,7 @@ class TextArchive:
 
     def __init__(self, url_or_path: str | Path) -> None:
         self._engine = _engine(str(url_or_path))
-        self._writing = self._engine.execution_options(qushi_writes=True)
+        self._writing = self._engine.execution_options(**{WRITES: True})
         try:
             with self._writing.begin() as connection:
                 _META.create_all(connection)
@@ -225,22 +226,8 @@ def _engine(url: str) -> sa.Engine:
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError) as error:
         raise ConfigError(f"the text archive {url!r} cannot be reached: {error}") from error
     if engine.dialect.name == "sqlite":
-        sa.event.listen(engine, "connect", _prepare_sqlite)
-        sa.event.listen(engine, "begin", _begin_sqlite)
+        share(engine)
     return engine
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # transactions begin below, not inside the driver
-    connection.execute("PRAGMA busy_timeout = 60000")
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = NORMAL")
-
-
-def _begin_sqlite(connection: sa.Connection) -> None:
-    # A reader that later writes would be refused at once: take the writer's place from the start.
-    if connection.get_execution_options().get("qushi_writes"):
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _rows(texts: Texts) -> list[dict[str, Any]]:

@@ -63,7 +63,7 @@ def whole_run(whole, kind, bars):
     return whole_walk(whole, kind, bars).forecasts.frame
 
 
-@pytest.mark.parametrize("cut", [290, 533])
+@pytest.mark.parametrize("cut", [290, 420, 533])
 def test_forecasts_on_bars_cut_short_are_the_same_up_to_the_cut(whole, kind, cut, two_symbols):
     session = two_symbols.sessions[cut]
     part = run(kind, two_symbols.between(None, session))
