@@ -18,9 +18,24 @@ COLUMNS = (
     "source",
     "audience",
     "symbol",
+    "mentions",
     "title",
     "body",
     "weight",
+    "reads",
+    "comments",
+    "version_of",
+)
+
+_DEFAULTS: tuple[tuple[str, object], ...] = (
+    ("source", ""),
+    ("symbol", None),
+    ("mentions", ""),
+    ("title", ""),
+    ("weight", 1.0),
+    ("reads", float("nan")),
+    ("comments", float("nan")),
+    ("version_of", None),
 )
 
 
@@ -30,12 +45,16 @@ class Texts:
 
     frame
         `id` (unique string), `published_at` (UTC), `first_seen` and `edited_at` (UTC, NaT where
-        unknown), `source`, `audience` ("public" or "institution"), `symbol` (or None: the market),
-        `title`, `body`, `weight` (> 0, 1 by default: reads, comments).
+        unknown), `source`, `audience` ("public" or "institution"), `symbol` (the one that it was written
+        about, or None: the market), `mentions` (other symbols that it names, with blanks between, or ""),
+        `title`, `body`, `weight` (> 0, 1 by default), `reads` and `comments` (counts as they were when
+        the text was seen, NaN where unknown), `version_of` (id of the text that this row is a later
+        version of, or None).
     synthetic
         True where the texts were written by hand or machine for a demonstration.  Reports say so.
 
-    A text may be used from `available_at = max(published_at, first_seen, edited_at)`.
+    A text may be used from `available_at = max(published_at, first_seen, edited_at)`.  What was read at
+    that moment never changes: an edit is another row, a later version with its own time.
     Raises `DataError`.
     """
 
@@ -62,6 +81,13 @@ class Texts:
             raise DataError(f"audience is one of {AUDIENCES}, received {sorted(map(str, unknown))[0]!r}")
         if not (frame["weight"] > 0).all():
             raise DataError("the weight of a text must be above 0")
+        for name in ("reads", "comments"):
+            if (frame[name] < 0).any():
+                bad = frame.loc[frame[name] < 0, "id"].iloc[0]
+                raise DataError(f"the text {bad!r} has {name} below 0")
+        if (frame["version_of"] == frame["id"]).any():
+            bad = frame.loc[frame["version_of"] == frame["id"], "id"].iloc[0]
+            raise DataError(f"the text {bad!r} cannot be a version of itself")
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame, *, synthetic: bool = False) -> Self:
@@ -77,10 +103,13 @@ class Texts:
                 table[name] = table[name].dt.tz_convert("UTC").astype("datetime64[ns, UTC]")
             else:
                 raise DataError(f"{name!r} must carry a zone, received {table[name].dtype}")
-        for name, default in (("source", ""), ("symbol", None), ("title", ""), ("weight", 1.0)):
+        for name, default in _DEFAULTS:
             if name not in table.columns:
                 table[name] = default
-        table["symbol"] = table["symbol"].astype(object).where(table["symbol"].notna(), None)
+        for name in ("symbol", "version_of"):
+            table[name] = table[name].astype(object).where(table[name].notna(), None)
+        for name in ("weight", "reads", "comments"):
+            table[name] = table[name].astype(float)
         table = table[list(COLUMNS)]
         order = pd.DataFrame({"at": _available_at(table), "id": table["id"]})
         order = order.sort_values(["at", "id"]).index
@@ -90,6 +119,11 @@ class Texts:
     def available_at(self) -> pd.Series:
         """UTC moment from which each text may be used."""
         return _available_at(self.frame)
+
+    @property
+    def text_ids(self) -> pd.Series:
+        """What all versions of one text share: the id of the first."""
+        return self.frame["version_of"].where(self.frame["version_of"].notna(), self.frame["id"])
 
     @property
     def contents(self) -> pd.Series:
