@@ -6,7 +6,8 @@ from typing import Any
 from ..backtests.runs import versions
 from ..core.notes import Said
 from .config import Experiment
-from .experiment import Inputs, Outcome
+from .experiment import Outcome
+from .inputs import Inputs
 
 
 def about_run(
@@ -57,7 +58,7 @@ def _shown(facts: Mapping[str, Any]) -> dict[str, str]:
     for key, value in facts.items():
         if isinstance(value, float):
             shown[key] = f"{value:.3f}"
-        elif isinstance(value, list | tuple):
+        elif isinstance(value, list | tuple) and not any(isinstance(v, Mapping) for v in value):
             shown[key] = " – ".join(map(str, value))
         elif isinstance(value, str | int | bool):
             shown[key] = str(value)

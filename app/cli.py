@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from . import cli_data, cli_forecast, cli_rules, cli_runs, cli_sentiment, cli_texts, cli_tune
+from . import (
+    cli_data,
+    cli_forecast,
+    cli_names,
+    cli_rules,
+    cli_runs,
+    cli_sentiment,
+    cli_study,
+    cli_texts,
+    cli_tune,
+)
 from .shell import Json, Runs, Store, emit, emit_table, guarded, show_path, workspace
 
 if TYPE_CHECKING:
@@ -24,12 +34,14 @@ app = typer.Typer(
 )
 app.add_typer(cli_data.app, name="data")
 app.add_typer(cli_texts.app, name="texts")
+cli_texts.app.add_typer(cli_names.app, name="names")
 app.add_typer(cli_sentiment.app, name="sentiment")
 app.add_typer(cli_runs.app, name="runs")
 app.add_typer(cli_rules.app, name="rules")
 app.command()(cli_forecast.train)
 app.command()(cli_forecast.forecast)
 app.command()(cli_tune.tune)
+app.command()(cli_study.study)
 
 
 class Language(StrEnum):
@@ -140,32 +152,72 @@ def backtest(
 @guarded
 def panic(
     experiment: ExperimentFile,
-    scope: Annotated[str, typer.Option(help="A symbol, or market for all texts.")] = "market",
-    audience: Annotated[str, typer.Option(help="public, institution or all.")] = "all",
+    scope: Annotated[
+        str, typer.Option(help="A symbol, sector:NAME, or market for all texts.")
+    ] = "market",
+    audience: Annotated[
+        str, typer.Option(help="public, institution, all, or divergence: public minus institution.")
+    ] = "all",
     last: Annotated[int, typer.Option(help="Sessions to print, the latest ones.", min=1)] = 20,
     out: Annotated[
         Path | None, typer.Option(help="Also write the whole index: .csv or .parquet.")
     ] = None,
+    page: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where to draw it. [default: NAME-panic.html beside the runs; none with --json]"
+        ),
+    ] = None,
+    study: Annotated[bool, typer.Option(help="Whether the page tells what the index is worth.")] = True,
+    rebuild: Annotated[
+        bool,
+        typer.Option(help="Make the published index of an archive anew, late texts included."),
+    ] = False,
+    language: Annotated[
+        Language | None, typer.Option(help="Language of the page; default as in the experiment.")
+    ] = None,
     json: Json = False,
     store: Store = None,
+    runs: Runs = None,
 ) -> None:
-    """Compute the panic index of an experiment's texts."""
+    """Compute the panic index of an experiment's texts, print it and draw it as a page."""
+    from ..reports.panic_inputs import check_view
+    from ..reports.panic_page import write_panic_page
     from .config import read_experiment
     from .console import ConsoleProgress
-    from .run import panic_of
+    from .panic import published_panic
+    from .panic_page import check_asked, default_page, panic_page_of, table_of
     from .tables import check_writable, write_table
 
     if out is not None:
         check_writable(out)
+    check_asked(audience, page)
     read = read_experiment(experiment)
+    place = workspace(store, runs)
+    if page is None and not json:
+        page = default_page(read, place)
     with ConsoleProgress(quiet=json) as progress:
-        found = panic_of(read, workspace(store), progress)
-    table = found.one(scope, audience).tail(last).reset_index()
+        found = published_panic(read, place, progress, rebuild=rebuild)
+        check_view(found.panic, scope, audience)
+        if page is not None:
+            shown = panic_page_of(
+                read,
+                found,
+                scope=scope,
+                audience=audience,
+                language=None if language is None else language.value,
+                study=study,
+                progress=progress,
+            )
+            write_panic_page(shown, page)
     if out is not None:
-        write_table(found.frame, out)
-    emit_table(table, as_json=json, digits=2)
-    if out is not None and not json:
-        show_path("panic index", out)
+        write_table(found.panic.frame, out)
+    emit_table(table_of(found.panic, scope, audience).tail(last), as_json=json, digits=2)
+    if not json:
+        if out is not None:
+            show_path("panic index", out)
+        if page is not None:
+            show_path("page", page)
 
 
 @app.command()

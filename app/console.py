@@ -9,7 +9,14 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.progress import Progress as Bars
 
 HEARTBEAT = 30.0
@@ -32,6 +39,8 @@ class ConsoleProgress:
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
             console=self._console,
             disable=quiet or not self._console.is_terminal,
         )
@@ -75,8 +84,11 @@ class ConsoleProgress:
             if took < BRIEF and self._inside_another(task):
                 return
             self._say(f"{task}: {total} done in {took:.1f} s")
-        elif now - self._spoke >= HEARTBEAT and self._done[task] < total:
-            self._say(f"{task}: {self._done[task]} of {total} after {took:.0f} s")
+        elif now - self._spoke >= HEARTBEAT and 0 < self._done[task] < total:
+            left = took / self._done[task] * (total - self._done[task])
+            self._say(
+                f"{task}: {self._done[task]} of {total} after {took:.0f} s, about {_spell(left)} left"
+            )
 
     def _inside_another(self, task: str) -> bool:
         return any(self._done[other] < self._totals[other] for other in self._totals if other != task)
@@ -91,3 +103,12 @@ class ConsoleProgress:
         """One plain sentence."""
         if self._notes:
             self._console.print(message, highlight=False, markup=False, soft_wrap=True)
+
+
+def _spell(seconds: float) -> str:
+    """`40 s`, `12 min`, `3.5 h`: as exact as a guess is."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

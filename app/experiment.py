@@ -27,40 +27,18 @@ from ..core import (
     InputError,
     PanicIndex,
     Progress,
-    Texts,
     UserCodeError,
     Weights,
 )
 from ..core.calendar import PER_YEAR
 from ..forecasters import LastFold, forecast_quality
-from ..forecasters.series import ExternalSeries
-from ..market import load_bars
-from ..sentiment import Classifier, panic_index
 from ..sentiment.alignment import panic_alignment
 from ..strategies import Signals, Strategy
 from .config import Experiment, UserStrategy
 from .fitting import fit_models, no_fits
-from .series import load_series
+from .inputs import Inputs
+from .reading import Reading, read_texts
 from .user_code import somebodys
-
-
-@dataclass(frozen=True, eq=False)
-class Inputs:
-    """What an experiment stands on.
-
-    `benchmark` holds closes by session (back-adjusted), named like its symbol; None means the equal
-    weight of the experiment's symbols.
-    """
-
-    bars: Bars
-    benchmark: pd.Series | None = None
-    texts: Texts | None = None
-    classifier: Classifier | None = None
-    series: tuple[ExternalSeries, ...] = ()
-
-    def with_classifier(self, classifier: Classifier) -> "Inputs":
-        """The same inputs, ready to be scored."""
-        return replace(self, classifier=classifier)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +51,8 @@ class Outcome:
         As in `Walk.fits`.
     last_folds
         By (model, seed), where feature importance is asked for.
+    reading
+        What became of the texts; None without.
     """
 
     bars: Bars
@@ -88,33 +68,7 @@ class Outcome:
     failures: tuple[tuple[str, str], ...]
     fits: pd.DataFrame = field(default_factory=no_fits)
     last_folds: Mapping[tuple[str, int], LastFold] = field(default_factory=dict)
-
-
-def load_inputs(experiment: Experiment, progress: Progress = QUIET) -> Inputs:
-    """Bars, benchmark, series and texts of an experiment; the classifier is got ready elsewhere."""
-    with somebodys(type(experiment.source).__qualname__, type(experiment.source)):
-        bars = load_bars(experiment.source, experiment.symbols, *experiment.window, progress=progress)
-    benchmark = None
-    chosen = experiment.settings.benchmark
-    if chosen is not None:
-        held = experiment.benchmark_source.fetch(chosen.symbol, *experiment.window)
-        benchmark = held.adjusted("close")[chosen.symbol]
-    series = load_series(experiment, bars, progress)
-    return Inputs(bars, benchmark, _texts(experiment, progress), series=series)
-
-
-def _texts(experiment: Experiment, progress: Progress) -> Texts | None:
-    source = experiment.text_source
-    if source is None:
-        return None
-    with somebodys(type(source).__qualname__, type(source)):
-        texts = source.fetch(*experiment.text_window)
-    if source.counts.left_out:
-        progress.note(source.counts.left_out)
-    if not len(texts):
-        start, end = experiment.text_window
-        raise DataError(f"no texts from {start or 'the first'} to {end or 'the last'}: check [texts]")
-    return texts
+    reading: Reading | None = None
 
 
 def compute(
@@ -129,14 +83,10 @@ def compute(
 
     `jobs` models and seeds are fitted at once, each in a process of its own.
     """
-    settings = experiment.settings
-    panic, alignment = None, pd.DataFrame()
+    reading, panic, alignment = None, None, pd.DataFrame()
     if inputs.texts is not None:
-        if inputs.classifier is None:
-            raise ConfigError("texts without a classifier cannot be scored: give [classifier]")
-        scores = inputs.classifier.score(inputs.texts, archive, progress=progress)
-        span = inputs.bars.sessions[[0, -1]]
-        panic = panic_index(inputs.texts, scores, inputs.bars.calendar, settings.panic, *span)
+        reading = reading_of(experiment, inputs, archive, progress)
+        panic = reading.panic
         alignment = panic_alignment(panic, inputs.bars)
     made = fit_models(experiment, inputs.bars, panic, checkpoint, progress, jobs, inputs.series)
     forecasts, failures = made.forecasts, made.failures
@@ -160,6 +110,26 @@ def compute(
         failures=(*failures, *more),
         fits=made.fits,
         last_folds=made.last_folds,
+        reading=reading,
+    )
+
+
+def reading_of(
+    experiment: Experiment, inputs: Inputs, archive: Any = None, progress: Progress = QUIET
+) -> Reading:
+    """The panic index of an experiment's texts over the sessions of its bars, and what it is made of."""
+    if inputs.texts is None or inputs.classifier is None:
+        raise ConfigError("texts without a classifier cannot be scored: give [classifier]")
+    bars = inputs.bars
+    return read_texts(
+        experiment.settings,
+        inputs.tables,
+        inputs.texts,
+        inputs.classifier,
+        bars.calendar,
+        bars.sessions,
+        archive,
+        progress,
     )
 
 

@@ -16,7 +16,12 @@ from ..core import Settings
 from ..core.errors import near_names
 from ..forecasters import FeatureSet, WalkForward
 from ..forecasters.series import Form
-from ..sentiment import PanicSettings, TrainingSettings
+from ..sentiment import LinearSettings, PanicSettings, TrainingSettings
+from ..sentiment.cleaning import TextCleaning
+from ..sentiment.naming import NameSettings
+from ..sentiment.scoring import Precision, ScorerKind
+from ..sentiment.sectors import SectorSettings
+from ..sentiment.study_settings import StudySettings
 
 Language = Literal["en", "zh"]
 Window = tuple[str | None, str | None]
@@ -132,26 +137,79 @@ class CheckSettings(Settings):
 
 
 class ClassifierSettings(Settings):
-    """`[classifier]`: a trained model, or labels to train one from.
+    """`[classifier]`: what reads the texts: a trained model, labels to train one from, or word lists.
 
+    kind
+        "transformer", "linear" (character TF-IDF with logistic regression) or "dictionary".
     model
-        A local folder or hub id.
+        A local folder or hub id; of a dictionary its name.
     labels
-        `"sample"`, a CSV with `label` and `text`, or a JSON list of [text, label] pairs.
+        `"sample"`, or a file of labelled texts: CSV, Parquet, JSON, JSON lines.
+    label, text, time
+        Its columns; without `time` the labels are undated.
+    label_names
+        What its labels mean, where they are not the usual words: `{ 利好 = "pos", 利空 = "neg" }`.
+    linear
+        How a linear classifier is trained.
+    refit_every
+        Train again every so many sessions, on the labels known by then: each text is read by a model
+        that is older than it.  Left out: one model, from all labels.
+    label_delay
+        Days after its time from which a label may be learned from.
+    min_labels
+        Labels that the first of several models needs.
+    contaminated
+        Whether a classifier may read texts that it may have learned from.  Otherwise that is an error.
+    precision
+        How a transformer computes; each is another scorer with scores of its own.
+    output_names
+        What a transformer's outputs mean where it does not say: `["neg", "neu", "pos"]` in their order,
+        or a table of its own names: `{ LABEL_0 = "neg", LABEL_1 = "pos" }`.
     """
 
+    kind: ScorerKind = "transformer"
     model: str | None = None
     labels: str | None = None
+    label: str = "label"
+    text: str = "text"
+    time: str = ""
+    label_names: dict[str, str] = Field(default_factory=dict)
+    precision: Precision = "float32"
+    output_names: tuple[str, ...] | dict[str, str] = ()
     training: TrainingSettings = TrainingSettings()
+    linear: LinearSettings = LinearSettings()
+    refit_every: int | None = Field(default=None, ge=1)
+    label_delay: float = Field(default=1.0, ge=0)
+    min_labels: int = Field(default=200, ge=10)
+    contaminated: bool = False
     check: CheckSettings | None = None
 
     @model_validator(mode="after")
     def _one_of_two(self) -> "ClassifierSettings":
-        if (self.model is None) == (self.labels is None):
+        if self.kind == "dictionary":
+            if self.labels is not None:
+                raise ValueError("a dictionary is not trained: leave out 'labels'")
+        elif (self.model is None) == (self.labels is None):
             raise ValueError(
                 "[classifier] takes either 'model' (a trained one) or 'labels' (to train from)"
             )
+        if self.kind != "transformer" and (self.precision != "float32" or self.output_names):
+            idle = "precision" if self.precision != "float32" else "output_names"
+            raise ValueError(f"a {self.kind} scorer has no {idle!r}: leave it out")
         return self
+
+    @model_validator(mode="after")
+    def _dated(self) -> "ClassifierSettings":
+        if self.refit_every is not None and (self.labels is None or not self.time):
+            raise ValueError("refit_every needs 'labels' and the column of their times, 'time'")
+        return self
+
+    @property
+    def source(self) -> str | None:
+        """What `load_scorer` takes; None where the model is trained from labels."""
+        if self.kind == "dictionary" and not (self.model or "").startswith("dictionary:"):
+            return f"dictionary:{self.model}" if self.model else "dictionary"
+        return self.model
 
 
 class ReportSettings(Settings):
@@ -211,8 +269,12 @@ class ExperimentFile(Settings):
     forecasts: ForecastFile | None = None
     tune: TuneSettings | None = None
     texts: dict[str, Any] | None = None
+    names: NameSettings | None = None
+    text_cleaning: TextCleaning | None = None
     classifier: ClassifierSettings | None = None
     panic: PanicSettings = PanicSettings()
+    sectors: SectorSettings = SectorSettings()
+    panic_study: StudySettings = StudySettings()
     strategies: tuple[dict[str, Any], ...] = ()
     backtest: BacktestSettings = BacktestSettings()
     rules: dict[str, Any] = Field(default_factory=dict)
@@ -231,7 +293,9 @@ class ExperimentFile(Settings):
         names = [one.name for one in self.series]
         if len(set(names)) != len(names):
             raise ValueError(f"[[series]] have the names {', '.join(names)}: use each of them once")
-        for name in self.features.series:
+        asked = [("[features] series", name) for name in self.features.series]
+        asked += [("[panic_study] implied", name) for name in self.panic_study.implied]
+        for where, name in asked:
             if name not in names:
-                raise ValueError(f"[features] series: no [[series]] {name!r}: {near_names(name, names)}")
+                raise ValueError(f"{where}: no [[series]] {name!r}: {near_names(name, names)}")
         return self

@@ -1,5 +1,8 @@
 """The warnings that stand at the top of a report: what a reader must know before the numbers."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
 from ..backtests import suspicions
@@ -7,7 +10,7 @@ from ..core import Forecasts, Texts
 from ..core.notes import Said
 from ..forecasters.quality import longest_steps
 from ..forecasters.recursion import WARNING as RECURSION
-from ..sentiment import Classifier
+from ..sentiment import Scorer
 from .config import Experiment
 from .experiment import Outcome
 from .market_notes import market_notes
@@ -30,6 +33,12 @@ _CONTAMINATED = Said(
     "{n} of {all} texts are not later than {cutoff}, the end of the classifier's training texts: their "
     "scores are not out of sample.",
     "{all} 条文本中有 {n} 条不晚于分类器训练文本的截止时间 {cutoff}：这些打分并非样本外。",
+)
+_REFITTED = Said(
+    "The classifier was trained {n} times, every {every} sessions at most, each time on labels older "
+    "than the texts that it read; texts before {first} have no score and stand in no index.",
+    "分类器共训练 {n} 次，至多每 {every} 个交易日一次，每次只用早于所读文本的标签；"
+    "{first} 之前的文本没有打分，不计入指数。",
 )
 _FOREIGN_FORECASTS = Said(
     "The forecasts come from a file: how they were fitted, and whether they know the future, cannot be "
@@ -60,11 +69,11 @@ _NONE_BETTER = Said(
 
 
 def notes_of(
-    experiment: Experiment, outcome: Outcome, texts: Texts | None, classifier: Classifier | None
+    experiment: Experiment, outcome: Outcome, texts: Texts | None, classifier: Scorer | None
 ) -> tuple[Said, ...]:
     """Every warning of a run, what concerns all numbers first."""
     notes = [
-        *_about_texts(texts, classifier),
+        *about_texts(texts, classifier),
         *market_notes(experiment.settings.backtest, experiment.rules, outcome.bars, outcome.results),
     ]
     if experiment.settings.forecasts is not None:
@@ -104,17 +113,27 @@ def _about_results(outcome: Outcome) -> list[Said]:
     return notes
 
 
-def _about_texts(texts: Texts | None, classifier: Classifier | None) -> list[Said]:
+def about_texts(texts: Texts | None, classifier: Scorer | None) -> list[Said]:
+    """What must be known of the texts and of what reads them."""
     if texts is None or classifier is None:
         return []
     notes = [_SYNTHETIC] if texts.synthetic else []
-    cutoff = classifier.facts["knowledge_cutoff"]
+    facts = classifier.facts
+    if "refits" in facts:
+        return [*notes, *_about_refits(facts)]
+    cutoff = facts["knowledge_cutoff"]
     if cutoff is None:
         return [*notes, _UNDATED]
     inside = int((texts.available_at <= pd.Timestamp(cutoff)).sum())
     if inside:
         notes.append(_CONTAMINATED.fill(n=inside, all=len(texts), cutoff=cutoff))
     return notes
+
+
+def _about_refits(facts: Mapping[str, Any]) -> list[Said]:
+    first = f"{pd.Timestamp(facts['first_model']):%Y-%m-%d}"
+    notes = [_REFITTED.fill(n=facts["refits"], every=facts["refit_every"], first=first)]
+    return [*notes, _UNDATED] if facts["base_undated"] else notes
 
 
 def _about_memory(forecasts: Forecasts | None) -> list[Said]:

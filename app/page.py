@@ -20,6 +20,8 @@ from ..reports import ReportInput, write_report
 from ..reports.tear_sheet import TearSheetJob, write_tear_sheets
 
 REPORT = "report.html"
+PANIC = "panic.html"
+"""The panic page beside it, drawn once: a run does not store the texts."""
 
 
 def read_about(folder: Path) -> dict[str, Any]:
@@ -63,6 +65,7 @@ def write_page(folder: Path, language: Literal["en", "zh"] | None = None) -> Pat
         warnings=tuple(Said(en, zh) for en, zh in about["notes"]),
         facts=about["facts"],
         tear_sheets=about["tear_sheets"],
+        panic_page=PANIC if (folder / PANIC).is_file() else "",
         fits=_table(folder, "fits", pd.DataFrame()),
         reliability=pd.DataFrame() if forecasts is None else reliability(forecasts, bars),
         coverage=pd.DataFrame() if forecasts is None else coverage(forecasts, bars),

@@ -11,19 +11,21 @@ import pandas as pd
 from ..backtests import RunStore
 from ..backtests.refusals import refusals_by_reason
 from ..backtests.runs import OpenRun, Run
-from ..core import QUIET, BacktestResult, ConfigError, PanicIndex, Progress
+from ..core import QUIET, BacktestResult, ConfigError, Progress
 from ..core.errors import near_names
 from ..core.hashing import hash_frame, hash_json
 from ..core.notes import Said
 from ..forecasters.quality import longest_steps
-from ..sentiment import panic_index
+from ..reports.panic_page import write_panic_page
 from .about import about_run
-from .classify import Ready, prepare_classifier
 from .config import Experiment
-from .experiment import Inputs, Outcome, compute, load_inputs
+from .experiment import Outcome, compute
 from .importance import importance_of
-from .notes import notes_of
-from .page import read_about, write_page, write_sheets
+from .inputs import Inputs, ready_inputs
+from .notes import about_texts, notes_of
+from .page import PANIC, read_about, write_page, write_sheets
+from .panic import PanicReading
+from .panic_page import panic_page_of
 from .trials import trials_of_run
 from .workspace import Workspace
 
@@ -93,9 +95,10 @@ def run_experiment(
     """
     began, started = time.monotonic(), datetime.now(UTC)
     place = workspace or Workspace.default()
-    inputs, ready = _inputs(experiment, place, progress)
+    inputs, ready = ready_inputs(experiment, place, progress)
     outcome = compute(experiment, inputs, place.checkpoints, progress, _archive(inputs, place), jobs)
     classifier = None if ready is None else ready.classifier
+    notes_on_texts = tuple(about_texts(inputs.texts, classifier))
     notes = notes_of(experiment, outcome, inputs.texts, classifier)
     check = pd.DataFrame() if ready is None else ready.check
     data = _fingerprints(inputs) | {"rules": experiment.rules.book}
@@ -114,6 +117,9 @@ def run_experiment(
         about = about_run(experiment, outcome, inputs, notes, sheets, data, seconds)
         run.write_json("about", about)
         run.record(description=settings.description, pipeline_seconds=seconds)
+        if outcome.reading is not None and ready is not None:
+            read = PanicReading(outcome.reading, inputs, ready, notes_on_texts)
+            write_panic_page(panic_page_of(experiment, read, progress=progress), run.folder / PANIC)
         write_page(run.folder)
     place.trials.record(trials_of_run(experiment, outcome, started))
     folder = place.run_store.show(f"{experiment.name}-{mark[:8]}").folder.resolve()
@@ -131,34 +137,10 @@ def backtest_experiment(
     place = workspace or Workspace.default()
     if forecasts is not None:
         experiment = experiment.with_forecasts(_forecast_file(forecasts, place))
-    inputs, ready = _inputs(experiment, place, progress)
+    inputs, ready = ready_inputs(experiment, place, progress)
     outcome = compute(experiment, inputs, place.checkpoints, progress, _archive(inputs, place), jobs)
     classifier = None if ready is None else ready.classifier
     return Finished(outcome, notes_of(experiment, outcome, inputs.texts, classifier))
-
-
-def panic_of(
-    experiment: Experiment, workspace: Workspace | None = None, progress: Progress = QUIET
-) -> PanicIndex:
-    """The panic index of an experiment's texts, over the sessions of its bars."""
-    place = workspace or Workspace.default()
-    if experiment.text_source is None:
-        raise ConfigError(f"the experiment {experiment.name!r} has no [texts] to read panic from")
-    inputs, ready = _inputs(experiment, place, progress)
-    if ready is None or inputs.texts is None:
-        raise ConfigError("[texts] needs a [classifier]")
-    scores = ready.classifier.score(inputs.texts, place.archive, progress=progress)
-    span = inputs.bars.sessions[[0, -1]]
-    return panic_index(inputs.texts, scores, inputs.bars.calendar, experiment.settings.panic, *span)
-
-
-def _inputs(experiment: Experiment, place: Workspace, progress: Progress) -> tuple[Inputs, Ready | None]:
-    inputs = load_inputs(experiment, progress)
-    settings = experiment.settings.classifier
-    if settings is None or inputs.texts is None:
-        return inputs, None
-    ready = prepare_classifier(settings, place, inputs.texts, progress)
-    return inputs.with_classifier(ready.classifier), ready
 
 
 def _archive(inputs: Inputs, place: Workspace) -> Any:
@@ -174,7 +156,7 @@ def _fingerprints(inputs: Inputs) -> dict[str, str]:
         found["texts"] = inputs.texts.fingerprint
     if inputs.classifier is not None:
         found["classifier"] = inputs.classifier.fingerprint
-    return found
+    return found | inputs.tables.fingerprints
 
 
 def _chosen(outcome: Outcome, asked: str | tuple[str, ...]) -> list[BacktestResult]:

@@ -4,6 +4,7 @@ Where a value has a date only, it counts from the end of that date: nobody can s
 earlier.  Midnight without more is a date, too: tables write days like that.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -35,12 +36,19 @@ def load_series(
     """
     if not experiment.forecasters:
         return ()
+    return named_series(experiment, experiment.settings.features.series, bars.calendar, progress)
+
+
+def named_series(
+    experiment: Experiment, names: Sequence[str], calendar: str, progress: Progress = QUIET
+) -> tuple[ExternalSeries, ...]:
+    """The `[[series]]` of these names, in their order; `calendar` is that of the bars."""
     tables = {table.name: table for table in experiment.settings.series}
     found = []
-    for name in experiment.settings.features.series:
+    for name in names:
         table = tables[name]
         if table.file is not None:
-            found.append(read_series(table, bars.calendar))
+            found.append(read_series(table, calendar))
         else:
             source = experiment.series_sources[name]
             found.append(_of_bars(table, source, experiment.window, progress))

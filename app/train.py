@@ -28,9 +28,9 @@ from ..forecasters import FeatureSet
 from ..forecasters.fitted import FittedModel, key_of
 from ..forecasters.series import ExternalSeries
 from .config import Experiment
-from .experiment import load_inputs
 from .fitting import Job, jobs_of
-from .run import panic_of
+from .inputs import load_inputs
+from .panic import read_panic
 from .user_code import somebodys
 from .workspace import Workspace
 
@@ -91,7 +91,7 @@ def known_inputs(
     panic = None
     asked = [model.features for model in models] or [experiment.settings.features]
     if any(features.panic for features in asked):
-        panic = panic_of(experiment, place, progress)
+        panic = read_panic(experiment, place, progress).panic
     return Known(bars, panic, inputs.series)
 
 

@@ -26,7 +26,7 @@ from ..forecasters.validation import Validation, first_forecast
 from ..market import load_bars
 from .config import Experiment
 from .experiment_file import TuneSettings
-from .run import panic_of
+from .panic import read_panic
 from .series import load_series
 from .study import Evaluate, Study, TrialRow
 from .trials import model_settings
@@ -181,7 +181,7 @@ def _known(
     settings = experiment.settings
     with somebodys(type(experiment.source).__qualname__, type(experiment.source)):
         bars = load_bars(experiment.source, experiment.symbols, *experiment.window, progress=progress)
-    panic = panic_of(experiment, place, progress) if settings.features.panic else None
+    panic = read_panic(experiment, place, progress).panic if settings.features.panic else None
     series = load_series(experiment, bars, progress)
     features = settings.features.build(bars, panic, series)
     before = first_forecast(settings.walk_forward, features, bars)

@@ -2,6 +2,7 @@
 
 store/bars/         Parquet, one file a (source, symbol)
 store/texts.sqlite  texts and classifier scores
+store/panic/        indices of archived texts, grown session by session
 store/classifiers/  trained classifiers, named by the hash of their labels and settings
 store/tuning.db     the studies of `qushi tune`
 store/trials.db     every configuration that was tried, by data and window
@@ -18,6 +19,7 @@ from ..backtests.trials import TrialRegistry
 from ..core.places import store_folder
 from ..market import BarStore
 from ..sentiment import TextArchive
+from ..sentiment.panic_store import PanicStore
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,11 @@ class Workspace:
         """Stored texts and scores."""
         self.store.mkdir(parents=True, exist_ok=True)
         return TextArchive(self.store / "texts.sqlite")
+
+    @property
+    def panic(self) -> PanicStore:
+        """Panic indices of archived texts."""
+        return PanicStore(self.store / "panic")
 
     @property
     def classifiers(self) -> Path:

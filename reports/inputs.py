@@ -46,6 +46,8 @@ class ReportInput:
         `refusals` must count those of the results.
     tear_sheets
         Result name -> file name relative to the report.
+    panic_page
+        File name of the panic page beside the report, "" where there is none.
     language
         The language shown first; the reader may switch.
     fits
@@ -73,6 +75,7 @@ class ReportInput:
     warnings: tuple[Said, ...]
     facts: Mapping[str, str]
     tear_sheets: Mapping[str, str]
+    panic_page: str = ""
     language: Language = "en"
     alignment: pd.DataFrame = field(default_factory=pd.DataFrame)
     classifier_check: pd.DataFrame = field(default_factory=pd.DataFrame)

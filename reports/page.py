@@ -5,23 +5,18 @@ characters on the page.  A content security policy forbids any request, so "asks
 the reader's own browser.  Both languages are in the page; a button shows one.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
 from ..core.calendar import PER_YEAR
-from ..core.notes import Said
 from . import model_charts, quality_table, refusal_tables, summary, tables
 from .charts import RED_UP, payload
 from .facts import classifier_facts, provenance
 from .files import write_whole
-from .font import font_face
 from .inputs import ReportInput
 from .sentences import warned
+from .template import asset, environment, library, script_json, with_font
 from .words import both, named
-
-_ASSETS = Path(__file__).parent / "assets"
-_SCRIPT = "lightweight-charts-5.2.1.js"
 
 
 def write_report(inputs: ReportInput, path: Path) -> Path:
@@ -37,24 +32,8 @@ def render(inputs: ReportInput) -> str:
 
     The same inputs give the same bytes: nothing of the moment or the machine is added here.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup
-
-    environment = Environment(
-        loader=FileSystemLoader(_ASSETS),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals.update(both=both, named=named, is_said=_is_said, wbr=Markup("<wbr>"))
-    page = environment.get_template("report.html.j2").render(**_context(inputs))
-    # The font goes in last: it must hold every character of the page.
-    return page.replace("/*qushi:font*/", font_face(page), 1)
-
-
-def _is_said(value: object) -> bool:
-    return isinstance(value, Said)
+    words = environment(both=both, named=named)
+    return with_font(words.get_template("report.html.j2").render(**_context(inputs)))
 
 
 def _context(inputs: ReportInput) -> dict[str, Any]:
@@ -100,10 +79,10 @@ def _context(inputs: ReportInput) -> dict[str, Any]:
         if drawn < len(symbols)
         else None,
         "has_panic": bool(data["panic"]),
-        "css": _asset("report.css"),
-        "library": _asset(_SCRIPT).replace("</script", "<\\/script"),
-        "script": _asset("forecast.js") + _asset("report.js"),
-        "payload": _json(data),
+        "css": asset("report.css"),
+        "library": library(),
+        "script": asset("kit.js") + asset("forecast.js") + asset("report.js"),
+        "payload": script_json(data),
     }
 
 
@@ -115,13 +94,3 @@ def _against(found: dict[str, Any]) -> dict[str, Any] | None:
         "capped": both("capped", kept=found["kept"], drawn=found["drawn"], all=found["all"]),
         "steps": any(len(model["steps"]) > 1 for model in found["models"]),
     }
-
-
-def _asset(name: str) -> str:
-    return (_ASSETS / name).read_text(encoding="utf-8")
-
-
-def _json(data: dict[str, Any]) -> str:
-    """JSON that may stand inside a script element: no `<`, so no end tag can be forged."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

@@ -117,6 +117,10 @@ WORDS: dict[str, Said] = {
         "The value of a session trades at the next open.",
         "恐慌指数自 0（平静）至 100；空缺表示没有信息，而不是平静。当日数值在下一交易日开盘才可交易。",
     ),
+    "panic_page": Said(
+        "The panic index on a page of its own, with the most frightened texts",
+        "恐慌指数专页，附最恐慌的文本",
+    ),
     "no_panic": Said("There is no panic index in this run.", "本次运行没有恐慌指数。"),
     "drawn_some": Said(
         "{drawn} of {all} symbols are drawn, those traded most, to keep the page small.",

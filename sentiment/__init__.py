@@ -14,36 +14,51 @@ from .sources._base import TextSource
 if TYPE_CHECKING:
     from .archive import ImportReport, TextArchive
     from .classifier import Classifier
+    from .dictionary import DictionaryScorer
     from .evaluation import Evaluation, evaluate
     from .fitting import TrainingSettings
+    from .linear import LinearScorer, LinearSettings, train_linear
+    from .scoring import Scorer, load_scorer
     from .training import TrainingReport, train_classifier
 
 __all__ = [
     "Classifier",
+    "DictionaryScorer",
     "Evaluation",
     "ImportReport",
+    "LinearScorer",
+    "LinearSettings",
     "PanicSettings",
+    "Scorer",
     "TextArchive",
     "TextSource",
     "TrainingReport",
     "TrainingSettings",
     "clean_labels",
     "evaluate",
+    "load_scorer",
     "panic_index",
     "read_labels",
     "sample_labels",
     "train_classifier",
+    "train_linear",
 ]
 
 _LATER = {
     "Classifier": "classifier",
+    "DictionaryScorer": "dictionary",
     "Evaluation": "evaluation",
     "ImportReport": "archive",
+    "LinearScorer": "linear",
+    "LinearSettings": "linear",
+    "Scorer": "scoring",
     "TextArchive": "archive",
     "TrainingReport": "training",
     "TrainingSettings": "fitting",
     "evaluate": "evaluation",
+    "load_scorer": "scoring",
     "train_classifier": "training",
+    "train_linear": "linear",
 }
 
 

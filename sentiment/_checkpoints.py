@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from ..core import DataError
 from ..core.hashing import hash_frame, hash_json
@@ -24,8 +23,9 @@ from .loading import content_marks
 
 if TYPE_CHECKING:
     from .fitting import Loop, TrainingSettings
+    from .splitting import LabelledRows
 
-_FORMAT = 1
+_FORMAT = 2
 _LIBRARIES = ("numpy", "tokenizers", "torch", "transformers")
 """A newer release of these may train the same texts to other weights."""
 
@@ -55,7 +55,7 @@ class Run:
 
 
 def checkpoint_path(
-    folder: Path, kept: pd.DataFrame, settings: "TrainingSettings", loop: "Loop"
+    folder: Path, rows: "LabelledRows", settings: "TrainingSettings", loop: "Loop"
 ) -> Path:
     """The file of this training, named by all that its weights depend on.
 
@@ -64,7 +64,8 @@ def checkpoint_path(
     key = {
         "format": _FORMAT,
         "libraries": [f"{name} {version(name)}" for name in _LIBRARIES],
-        "texts": hash_frame(kept),
+        "texts": hash_frame(rows.frame),
+        "parts": [rows.train, rows.valid],
         "settings": settings.model_dump(mode="json"),
         "start": content_marks(loop.model, loop.tokenizer),
         "device": loop.model.device.type,

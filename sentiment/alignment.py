@@ -7,7 +7,11 @@ Three correlations a scope and audience, each over the sessions where both sides
 - `last_three`: the index against the return of the last three sessions, today included.
 - `next_session`: the index against the return of the next session.  This alone would be prediction;
   near 0 is the honest expectation.
+
+That is a first look, for the report of every run; `study.py` looks properly.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -47,6 +51,27 @@ def panic_alignment(panic: PanicIndex, bars: Bars) -> pd.DataFrame:
                 }
             )
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def price_levels(bars: Bars, symbols: Sequence[str]) -> pd.DataFrame:
+    """Log levels of the equal weight of some symbols, by session: `open`, `close`, `return`.
+
+    `return` is the mean log return from close to close of the symbols that traded, a gap counted when
+    trading resumes; `close` sums it up from 0, `open` lies below it by the mean of ln(C/O).  A session
+    in which none of them traded has no row.
+    """
+    parts = []
+    for symbol in symbols:
+        frame = bars.one(symbol)
+        traded = frame[~frame["suspended"]]
+        close = np.log(traded["close"] * traded["factor"])
+        body = np.log(traded["close"]) - np.log(traded["open"])
+        parts.append(pd.DataFrame({"return": close.diff(), "body": body}))
+    wide = pd.concat(parts, axis=1, keys=list(symbols)).sort_index()
+    returns = wide.xs("return", axis=1, level=1).mean(axis=1)
+    close = returns.fillna(0.0).cumsum()
+    opened = close - wide.xs("body", axis=1, level=1).mean(axis=1)
+    return pd.DataFrame({"open": opened, "close": close, "return": returns})
 
 
 def _correlation(left: pd.Series, right: pd.Series) -> float:

@@ -1,67 +1,45 @@
 """The archive of texts and of their scores: one SQLite file, or a team's PostgreSQL database.
 
 SQLite runs in WAL mode, writers wait for each other, so many processes may add and read at once.
-Moments are stored as UTC nanoseconds, which both databases compare exactly.
 
-A text keeps its id and the `first_seen` it came with.  Where its content changed it is *edited*:
-the new content counts from the time of the edit, the moment that the source gives or else the moment
-at which the archive met it.  Adding the same texts again changes nothing.
+Nothing that was ever read changes: another content of a known text is another row, a later version
+with its own time (`_archive_versions`), and a text that its source took back stays as it was, with a
+mark beside it.  `recorded_at` is the clock of this machine when the archive met a version: with
+`known_from="recorded"` a text counts from there, which is what could have been traded on here.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
-from ..core import QUIET, ConfigError, MissingExtraError, Progress, Texts
-from ..core.sqlite import WRITES, share
-from .identity import content_hash
-from .sources._base import TextSource, moment
+from ..core import QUIET, Progress, Texts
+from ._archive_facts import first_time, mark_gone, meet, no_longer
+from ._archive_reading import KnownFrom, Window, check_rows, pages, texts_of, unscored
+from ._archive_tables import SCORES, TEXTS, alone, insert, nanoseconds, open_engine, writing
+from ._archive_versions import chunks, rows_of, sort_out
+from ._fetch_journal import FetchJournal
+from .coverage import coverage, summary
+from .sources._base import TextSource
 
-_CHUNK = 400  # bound parameters a statement, below the smallest limit of SQLite
-_MOMENTS = ("published_at", "first_seen", "edited_at")
-_META = sa.MetaData()
-_TEXTS = sa.Table(
-    "texts",
-    _META,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("published_at", sa.BigInteger, nullable=False),
-    sa.Column("first_seen", sa.BigInteger),
-    sa.Column("edited_at", sa.BigInteger),
-    sa.Column("available_at", sa.BigInteger, nullable=False, index=True),
-    sa.Column("source", sa.Text, nullable=False),
-    sa.Column("audience", sa.Text, nullable=False),
-    sa.Column("symbol", sa.Text, index=True),
-    sa.Column("title", sa.Text, nullable=False),
-    sa.Column("body", sa.Text, nullable=False),
-    sa.Column("weight", sa.Float, nullable=False),
-    sa.Column("content_hash", sa.Text, nullable=False),
-    sa.Column("synthetic", sa.Boolean, nullable=False),
-)
-_SCORES = sa.Table(
-    "scores",
-    _META,
-    sa.Column("content_hash", sa.Text, primary_key=True),
-    sa.Column("model", sa.Text, primary_key=True),
-    sa.Column("p_neg", sa.Float, nullable=False),
-    sa.Column("p_neu", sa.Float, nullable=False),
-    sa.Column("p_pos", sa.Float, nullable=False),
-)
+_AT_ONCE = 5_000  # rows looked up and inserted at a time
 
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What an import did: texts that were new, known already, edited; rows without a usable time."""
+    """What an import did: texts that were new, known already, edited; rows without a usable time.
+
+    `gone` counts the texts that are now known to be taken back by their source.
+    """
 
     new: int
     duplicate: int
     edited: int = 0
     dropped: int = 0
+    gone: int = 0
 
 
 class TextArchive:
@@ -73,43 +51,54 @@ class TextArchive:
     """
 
     def __init__(self, url_or_path: str | Path) -> None:
-        self._engine = _engine(str(url_or_path))
-        self._writing = self._engine.execution_options(**{WRITES: True})
-        try:
-            with self._writing.begin() as connection:
-                _META.create_all(connection)
-        except sa.exc.DatabaseError as error:
-            raise ConfigError(f"the text archive {str(url_or_path)!r}: {error.orig}") from error
+        self._engine = open_engine(url_or_path)
 
     def close(self) -> None:
         """Give the database's connections back."""
         self._engine.dispose()
 
+    @property
+    def journal(self) -> FetchJournal:
+        """Which parts of which source were fetched."""
+        return FetchJournal(self._engine)
+
     def add(
-        self, texts: Texts, *, dropped: int = 0, repeated: int = 0, now: pd.Timestamp | None = None
+        self,
+        texts: Texts,
+        *,
+        dropped: int = 0,
+        repeated: int = 0,
+        now: pd.Timestamp | None = None,
+        gone: Mapping[str, pd.Timestamp] | None = None,
+        snapshot: bool = False,
+        once: bool = False,
     ) -> ImportReport:
         """Add texts, all or none of them; idempotent.
 
-        `now` (zone-aware, default the clock) is when an edit counts that its source does not date.
+        `now` (zone-aware, default the clock) is when the versions are recorded, and when an edit counts
+        that its source does not date.  `gone` are ids that the source took back, and when.  A `snapshot`
+        is all that the source has: known texts of the same source and symbol, published between the
+        first and the last given, that are not among them are marked gone `now`.  With `once` the very
+        same texts, added before, change nothing, even where later versions have come since.
         `dropped` and `repeated` are what the source left out, for the report.
         """
-        rows = _rows(texts)
-        seen = _nanoseconds(now if now is not None else pd.Timestamp.now("UTC"))
-        with self._writing.begin() as connection:
-            known = self._known(connection, [row["id"] for row in rows])
-            new = [row for row in rows if row["id"] not in known]
-            for chunk in _chunks(new):
-                connection.execute(self._insert(_TEXTS).on_conflict_do_nothing(), list(chunk))
-            edited = [
-                _edited(row, known[row["id"]], seen)
-                for row in rows
-                if row["id"] in known and known[row["id"]]["content_hash"] != row["content_hash"]
-            ]
-            for row in edited:
-                connection.execute(sa.update(_TEXTS).where(_TEXTS.c.id == row["id"]).values(row))
-        return ImportReport(
-            len(new), len(rows) - len(new) - len(edited) + repeated, len(edited), dropped
-        )
+        clock = nanoseconds(now if now is not None else pd.Timestamp.now("UTC"))
+        taken_back = {text_id: nanoseconds(at) for text_id, at in (gone or {}).items()}
+        new = edited = 0
+        with writing(self._engine) as connection:
+            alone(connection)
+            again = once and not first_time(connection, texts, clock, snapshot)
+            for rows in rows_of(texts, _AT_ONCE):
+                found = sort_out(connection, rows, clock, edits=not again)
+                if found.rows:
+                    connection.execute(sa.insert(TEXTS), found.rows)
+                new, edited = new + found.new, edited + found.edited
+            if snapshot and not again:
+                taken_back |= dict.fromkeys(no_longer(connection, texts), clock)
+            marked = mark_gone(connection, taken_back, clock)
+            meet(connection, texts, clock)
+        known = len(texts) - new - edited + repeated
+        return ImportReport(new, known, edited, dropped, marked)
 
     def fill(
         self,
@@ -118,14 +107,31 @@ class TextArchive:
         end: str | None = None,
         symbol: str | None = None,
         progress: Progress = QUIET,
+        *,
+        snapshot: bool = False,
+        once: bool = False,
     ) -> ImportReport:
-        """Fetch from a source and add; what was left out is counted and noted."""
+        """Fetch from a source and add, as `add`; what was left out is counted and noted."""
         texts = source.fetch(start, end, symbol)
-        counts = source.counts
-        report = self.add(texts, dropped=counts.dropped, repeated=counts.duplicates)
-        if counts.left_out:
-            progress.note(counts.left_out)
+        report = self.keep(source, texts, snapshot=snapshot, once=once)
+        for said in (source.counts.left_out, *source.take_notes()):
+            if said:
+                progress.note(said)
         return report
+
+    def keep(
+        self, source: TextSource, texts: Texts, *, snapshot: bool = False, once: bool = False
+    ) -> ImportReport:
+        """Add what a source has just brought, with what it said of rows left out and taken back."""
+        counts = source.counts
+        return self.add(
+            texts,
+            dropped=counts.dropped,
+            repeated=counts.duplicates,
+            gone=source.gone,
+            snapshot=snapshot,
+            once=once,
+        )
 
     def read(
         self,
@@ -133,54 +139,69 @@ class TextArchive:
         end: str | pd.Timestamp | None = None,
         symbol: str | None = None,
         audience: str | None = None,
+        known_from: KnownFrom = "published",
     ) -> Texts:
-        """Texts available from `start` to `end` (as in `TextSource.fetch`), of a symbol, an audience.
+        """Texts available from `start` to `end` (as in `TextSource.fetch`), every version of them.
 
+        `symbol` keeps what was written about it, `audience` who wrote.  With `known_from` "recorded" a
+        version counts from `recorded_at` where that is later, and its `first_seen` says so.
         Synthetic texts make the whole answer synthetic.
         """
-        query = sa.select(_TEXTS)
-        if start is not None:
-            query = query.where(_TEXTS.c.available_at >= _nanoseconds(moment(start)))
-        if end is not None:
-            query = query.where(_TEXTS.c.available_at <= _nanoseconds(moment(end, end=True)))
-        if symbol is not None:
-            query = query.where(_TEXTS.c.symbol == symbol)
-        if audience is not None:
-            query = query.where(_TEXTS.c.audience == audience)
-        with self._engine.connect() as connection:
-            frame = pd.DataFrame(connection.execute(query).mappings().all(), columns=_TEXTS.c.keys())
-        for name in _MOMENTS:
-            frame[name] = pd.to_datetime(frame[name].astype("Int64"), utc=True)
-            frame[name] = frame[name].astype("datetime64[ns, UTC]")
-        return Texts.from_frame(frame, synthetic=bool(frame["synthetic"].any()))
+        window = Window.of(start, end, symbol, audience, known_from)
+        found = pd.concat(pages(self._engine, window, _AT_ONCE * 4), ignore_index=True)
+        return texts_of(found, window)
+
+    def batches(
+        self,
+        start: str | pd.Timestamp | None = None,
+        end: str | pd.Timestamp | None = None,
+        rows: int = 20_000,
+        *,
+        symbol: str | None = None,
+        audience: str | None = None,
+        known_from: KnownFrom = "published",
+    ) -> Iterator[Texts]:
+        """What `read` gives, `rows` texts at a time, in the order of (`available_at`, `id`).
+
+        Memory holds one batch, however large the archive is.  Each batch is read by itself: a text added
+        meanwhile comes where its time is still ahead.
+        """
+        window = Window.of(start, end, symbol, audience, known_from)
+        check_rows(rows)
+        return (texts_of(page, window) for page in pages(self._engine, window, rows) if len(page))
+
+    def unscored(self, model: str, rows: int = 20_000) -> Iterator[list[tuple[str, str]]]:
+        """Contents that a model has not scored yet: (hash, content), each once, `rows` at a time.
+
+        What is scored meanwhile is in none of the lists that follow.
+        """
+        return unscored(self._engine, model, rows)
 
     def __len__(self) -> int:
         with self._engine.connect() as connection:
-            return int(connection.execute(sa.select(sa.func.count()).select_from(_TEXTS)).scalar_one())
+            return int(connection.execute(sa.select(sa.func.count()).select_from(TEXTS)).scalar_one())
 
     def summary(self) -> pd.DataFrame:
-        """One row a source, audience and symbol: `texts`, `first`, `last` (available, UTC)."""
-        keys = (_TEXTS.c.source, _TEXTS.c.audience, _TEXTS.c.symbol)
-        at = _TEXTS.c.available_at
-        query = sa.select(
-            *keys, sa.func.count().label("texts"), sa.func.min(at).label("first"),
-            sa.func.max(at).label("last"),
-        ).group_by(*keys).order_by(*keys)  # fmt: skip
-        names = ["source", "audience", "symbol", "texts", "first", "last"]
-        with self._engine.connect() as connection:
-            frame = pd.DataFrame(connection.execute(query).mappings().all(), columns=names)
-        for name in ("first", "last"):
-            frame[name] = pd.to_datetime(frame[name], utc=True)
-        return frame
+        """One row a source, audience and symbol: `texts`, `versions`, `first`, `last` (UTC)."""
+        return summary(self._engine)
+
+    def status(
+        self,
+        calendar: str = "XSHG",
+        start: str | pd.Timestamp | None = None,
+        end: str | pd.Timestamp | None = None,
+    ) -> pd.DataFrame:
+        """How far the texts of each source and audience go, and which sessions have none: `coverage`."""
+        return coverage(self._engine, calendar, start, end)
 
     def scores(self, hashes: Sequence[str], model: str) -> pd.DataFrame:
         """Stored probabilities of a model, indexed by `content_hash`; only those that are known."""
         found: list[Any] = []
-        columns = [_SCORES.c.content_hash, _SCORES.c.p_neg, _SCORES.c.p_neu, _SCORES.c.p_pos]
+        columns = [SCORES.c.content_hash, SCORES.c.p_neg, SCORES.c.p_neu, SCORES.c.p_pos]
         with self._engine.connect() as connection:
-            for chunk in _chunks(sorted(set(hashes))):
+            for chunk in chunks(sorted(set(hashes))):
                 query = sa.select(*columns).where(
-                    _SCORES.c.model == model, _SCORES.c.content_hash.in_(list(chunk))
+                    SCORES.c.model == model, SCORES.c.content_hash.in_(list(chunk))
                 )
                 found += connection.execute(query).all()
         names = ["content_hash", "p_neg", "p_neu", "p_pos"]
@@ -188,77 +209,14 @@ class TextArchive:
 
     def keep_scores(self, scores: pd.DataFrame, model: str) -> None:
         """Store probabilities of a model, indexed by `content_hash`; known ones stay as they are."""
-        rows = [
-            {"content_hash": key, "model": model, "p_neg": neg, "p_neu": neu, "p_pos": pos}
-            for key, neg, neu, pos in scores[["p_neg", "p_neu", "p_pos"]].itertuples()
-        ]
-        with self._writing.begin() as connection:
-            for chunk in _chunks(rows):
-                connection.execute(self._insert(_SCORES).on_conflict_do_nothing(), list(chunk))
-
-    def _known(self, connection: sa.Connection, ids: list[str]) -> dict[str, Any]:
-        columns = [_TEXTS.c.id, _TEXTS.c.content_hash, *(_TEXTS.c[name] for name in _MOMENTS)]
-        known: dict[str, Any] = {}
-        for chunk in _chunks(ids):
-            query = sa.select(*columns).where(_TEXTS.c.id.in_(list(chunk)))
-            known |= {row["id"]: dict(row) for row in connection.execute(query).mappings()}
-        return known
-
-    def _insert(self, table: sa.Table) -> Any:
-        own = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
-        return own(table)
-
-
-def _engine(url: str) -> sa.Engine:
-    if "://" not in url:
-        path = Path(url).expanduser()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        url = f"sqlite:///{path}"
-    try:
-        backend = sa.make_url(url).get_backend_name()
-        if backend not in ("sqlite", "postgresql"):
-            raise ConfigError(
-                f"the text archive is a SQLite file or a PostgreSQL URL, received {backend!r}"
-            )
-        engine = sa.create_engine(url)
-    except ImportError as error:
-        raise MissingExtraError(str(error.name), "postgres", "a PostgreSQL archive") from error
-    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError) as error:
-        raise ConfigError(f"the text archive {url!r} cannot be reached: {error}") from error
-    if engine.dialect.name == "sqlite":
-        share(engine)
-    return engine
-
-
-def _rows(texts: Texts) -> list[dict[str, Any]]:
-    frame = texts.frame.copy()
-    available = texts.available_at
-    frame["content_hash"] = [content_hash(text) for text in texts.contents]
-    frame["synthetic"] = texts.synthetic
-    for name, values in (*((n, frame[n]) for n in _MOMENTS), ("available_at", available)):
-        whole = values.astype("datetime64[ns, UTC]").astype("int64")
-        frame[name] = whole.astype(object).where(values.notna(), None)
-    frame["weight"] = frame["weight"].astype(float)
-    rows: list[dict[str, Any]] = frame[_TEXTS.c.keys()].to_dict("records")
-    return rows
-
-
-def _edited(row: dict[str, Any], known: dict[str, Any], seen: int) -> dict[str, Any]:
-    """The new content under the old times; it counts from the edit."""
-    given = row["edited_at"]
-    if given is None or given == known["edited_at"]:
-        given = seen
-    moments = [known["published_at"], known["first_seen"], known["edited_at"], given]
-    changed = {key: row[key] for key in ("title", "body", "content_hash", "weight")}
-    edited_at = max(at for at in (known["edited_at"], given) if at is not None)
-    available = max(at for at in moments if at is not None)
-    return {"id": row["id"], **changed, "edited_at": edited_at, "available_at": available}
-
-
-def _nanoseconds(at: pd.Timestamp) -> int:
-    return int(np.datetime64(at.tz_convert("UTC").tz_localize(None), "ns").astype(np.int64))
-
-
-def _chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for first in range(0, len(items), _CHUNK):
-        yield items[first : first + _CHUNK]
+        with writing(self._engine) as connection:
+            query = insert(connection, SCORES).on_conflict_do_nothing()
+            for first in range(0, len(scores), _AT_ONCE):
+                part = scores.iloc[first : first + _AT_ONCE][["p_neg", "p_neu", "p_pos"]]
+                connection.execute(
+                    query,
+                    [
+                        {"content_hash": key, "model": model, "p_neg": neg, "p_neu": neu, "p_pos": pos}
+                        for key, neg, neu, pos in part.itertuples()
+                    ],
+                )

@@ -1,61 +1,66 @@
 """A transformers sequence classifier that reads texts as negative, neutral or positive.
 
 Any local model folder and any hub id serves, as long as its classes can be told apart: by their names
-(`ALIASES`) or by an explicit `labels`.  Texts are scored in batches of similar length and of one shape;
-padding is masked.  So neither the order of the texts nor their company changes a score, and the size of
-a batch does not beyond 1e-5.
+(`ALIASES`) or by an explicit `labels`.  Texts are scored in batches of similar length whose shape each
+text decides alone; padding is masked.  So neither the order of the texts nor their company changes a
+score, in any precision, and in float32 the size of a batch does not beyond 1e-5.
+Logits are divided by the temperature of the model's card, where calibration left one (`calibration.py`).
 Scores are kept in the archive under the text's hash and the model's fingerprint.
 """
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from ..core import QUIET, ConfigError, DataError, Progress, Texts
-from ..core.compute import Device, choose_device, torch_threads
+from ..core import ConfigError, DataError
+from ..core.compute import Device, torch_threads
+from ..core.errors import near_names
 from ..core.hashing import hash_json
+from ._batches import Encoded, batches, encode, padded
+from ._precision import ONE_BY_ONE, Runner, make_runner
 from ._runtime import quiet_transformers
-from .archive import TextArchive
-from .identity import content_hash
 from .labels import ALIASES, LABELS
-from .loading import check_folder, content_marks, load_classifier
+from .loading import CARD, check_folder, content_marks, load_classifier, longest_input, read_card
+from .scoring import Part, Precision, Scorer
 
-CARD = "qushi.json"
-"""What `train_classifier` writes beside the weights: data, window, accuracy, seed."""
+__all__ = ["CARD", "Classifier", "OutputNames", "encode", "output_positions"]
 
-_UNDATED = (
-    "the classifier's training texts are undated or unknown: it may have learned from the time that it "
-    "is scored on"
-)
-_TASK = "scoring texts"
-_STEP = 8  # texts are padded to multiples of so many tokens
+OutputNames = Sequence[str] | Mapping[str, str]
+"""What a model's outputs mean: names in order, or the model's own name of each and its meaning."""
 
 
 @dataclass(frozen=True, eq=False)
-class Classifier:
+class Classifier(Scorer):
     """A loaded model; make one with `Classifier.load`.
 
+    runner
+        The model, ready to compute.
     outputs
         The model's output position of neg, neu and pos; neu is None for a two-class model.
+    temperature
+        Logits are divided by it.
     fingerprint
-        Hash of weights, tokenizer, configuration, labels and truncation: equal hash, equal scores.
+        Hash of weights, tokenizer, configuration, labels, truncation, temperature and precision: equal
+        hash, equal scores.
     facts
-        The training card (empty for a model that was not trained here) plus `knowledge_cutoff`: the
-        last moment that training can have seen, None where that is not known.
+        The training card (empty for a model that was not trained here) plus `kind`, `name`,
+        `parameters`, `precision` and `knowledge_cutoff`: the last moment that training can have seen,
+        None where that is not known.
     """
 
-    model: Any
+    runner: Runner
     tokenizer: Any
     outputs: tuple[int, int | None, int]
     max_length: int
     fingerprint: str
     facts: Mapping[str, Any]
+    temperature: float = 1.0
+    precision: Precision = "float32"
     threads: int = 1
 
     @classmethod
@@ -63,120 +68,67 @@ class Classifier:
         cls,
         source: str | Path,
         *,
-        labels: Sequence[str] = (),
+        labels: OutputNames = (),
+        precision: Precision = "float32",
         max_length: int = 0,
         threads: int = 1,
         device: Device = "auto",
     ) -> "Classifier":
         """Load a model folder or a hub id.
 
-        `labels` names the outputs in order, where the model does not: `("neg", "neu", "pos")`.
-        `max_length` cuts longer texts (in tokens; 0: what the card says, at most 128).
+        `labels` says what the outputs mean where the model does not: `("neg", "neu", "pos")` in their
+        order, or `{"LABEL_0": "neg", ...}`.  `max_length` cuts longer texts (in tokens; 0: what the card
+        says, at most 128).  The precisions other than float32 are other scorers, with fingerprints of
+        their own; "onnx" and "onnx_int8" export the model on first use and keep that in the store.
         Raises `DataError` for a folder that is no classifier, `SourceError` for a hub id that cannot
-        be had, `ConfigError` for classes that cannot be told apart.
+        be had, `ConfigError` for classes that cannot be told apart and for a precision that the model or
+        the `device` does not take, `MissingExtraError` where a precision needs a package that is absent.
         """
         name = check_folder(source)
+        card = read_card(Path(name))
         with quiet_transformers():
             model, tokenizer = load_classifier(name)
             content = content_marks(model, tokenizer)
-        card = _card(Path(name))
         outputs = output_positions(model.config.id2label, labels)
-        length = _length(max_length or int(card.get("max_length", 128)), model, tokenizer)
-        facts = {"knowledge_cutoff": None, **card, "name": Path(name).name, "parameters": _size(model)}
-        mark = hash_json([content, outputs, length])
-        model = model.to(choose_device(device)).eval()
-        return cls(model, tokenizer, outputs, length, mark, {**facts, "fingerprint": mark}, threads)
+        length = min(max_length or int(card.get("max_length", 128)), longest_input(model, tokenizer))
+        temperature = _temperature(card)
+        mark = hash_json([content, outputs, length, temperature, precision])
+        facts = {
+            "knowledge_cutoff": None,
+            **card,
+            "kind": "transformer",
+            "name": Path(name).name,
+            "parameters": sum(parameter.numel() for parameter in model.parameters()),
+            "precision": precision,
+            "fingerprint": mark,
+        }
+        export = partial(_exported, model, tokenizer, content)
+        runner = make_runner(model, precision, device, threads, export)
+        return cls(runner, tokenizer, outputs, length, mark, facts, temperature, precision, threads)
 
-    def score(
-        self,
-        texts: Texts,
-        archive: TextArchive | None = None,
-        *,
-        batch_size: int = 64,
-        progress: Progress = QUIET,
-    ) -> pd.DataFrame:
-        """Probabilities of every text, in the texts' order: `id, p_neg, p_neu, p_pos`.
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of how it computes."""
+        return self.runner.notes
 
-        With an archive, what it knows is not computed again, and what is computed is stored.
-        """
-        scores = self.probabilities(
-            texts.contents.tolist(), archive, batch_size=batch_size, progress=progress
-        )
-        table = pd.DataFrame(scores, columns=["p_neg", "p_neu", "p_pos"])
-        table.insert(0, "id", texts.frame["id"].to_numpy())
-        return table
+    def _compute(self, contents: Sequence[str], batch_size: int) -> Iterator[Part]:
+        encoded = encode(self.tokenizer, list(contents), self.max_length)
+        if self.precision in ONE_BY_ONE:
+            for row, ids in enumerate(encoded["input_ids"]):
+                rows = np.array([row], dtype=np.intp)
+                yield rows, self._batch(encoded, rows, max(1, len(ids)))
+            return
+        for rows, full, width in batches(encoded, self.max_length, self.runner.tokens * batch_size):
+            yield rows, self._batch(encoded, full, width)[: len(rows)]
 
-    def probabilities(
-        self,
-        contents: Sequence[str],
-        archive: TextArchive | None = None,
-        *,
-        batch_size: int = 64,
-        progress: Progress = QUIET,
+    def _batch(
+        self, encoded: Encoded, rows: npt.NDArray[np.intp], width: int
     ) -> npt.NDArray[np.float64]:
-        """Probabilities of plain strings, texts x (neg, neu, pos), float64; equal strings once."""
-        if batch_size < 1:
-            raise ConfigError(f"batch_size must be 1 or more, received {batch_size}")
-        hashes = [content_hash(text) for text in contents]
-        pending = dict(zip(hashes, contents, strict=True))
-        progress.begin(_TASK, len(pending))
-        known: dict[str, Any] = {}
-        if archive is not None:
-            stored = archive.scores(hashes, self.fingerprint)
-            known = dict(zip(stored.index, stored.to_numpy(), strict=True))
-            progress.advance(_TASK, len(known))
-        todo = {key: text for key, text in pending.items() if key not in known}
-        known |= self._compute(todo, archive, batch_size, progress)
-        return np.array([known[key] for key in hashes], dtype=np.float64).reshape(-1, 3)
-
-    def warnings(self, texts: Texts) -> tuple[str, ...]:
-        """Plain sentences on what the model may know of the texts' future; empty where it cannot."""
-        cutoff = self.facts["knowledge_cutoff"]
-        if cutoff is None:
-            return (_UNDATED,)
-        inside = int((texts.available_at <= pd.Timestamp(cutoff)).sum())
-        if not inside:
-            return ()
-        return (
-            f"{inside} of {len(texts)} texts are not later than {cutoff}, the end of the classifier's "
-            "training texts: their scores are not out of sample",
-        )
-
-    def _compute(
-        self, todo: Mapping[str, str], archive: TextArchive | None, batch_size: int, progress: Progress
-    ) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        if not todo:
-            return found
-        keys = np.array(list(todo))
-        encoded = encode(self.tokenizer, list(todo.values()), self.max_length)
-        lengths = np.array([len(row) for row in encoded["input_ids"]])
-        widths = np.minimum(-(-lengths // _STEP) * _STEP, self.max_length)
         with torch_threads(self.threads):
-            for width in np.unique(widths):
-                same = np.flatnonzero(widths == width)
-                for first in range(0, len(same), batch_size):
-                    rows = same[first : first + batch_size]
-                    # Always the same shape: arithmetic then does not depend on the other texts.
-                    full = np.resize(rows, batch_size)
-                    chosen = {name: [values[i] for i in full] for name, values in encoded.items()}
-                    values = self._batch(chosen, int(width))[: len(rows)]
-                    part = dict(zip(keys[rows].tolist(), values, strict=True))
-                    if archive is not None:
-                        archive.keep_scores(_score_table(part), self.fingerprint)
-                    found |= part
-                    progress.advance(_TASK, len(rows))
-        return found
-
-    def _batch(self, rows: Mapping[str, list[list[int]]], width: int) -> npt.NDArray[np.float64]:
-        import torch
-
-        inputs = self.tokenizer.pad(
-            dict(rows), padding="max_length", max_length=width, return_tensors="pt"
-        ).to(self.model.device)
-        with torch.inference_mode():
-            logits = self.model(**inputs).logits.double().cpu()
-        raw = torch.softmax(logits, dim=-1).numpy()
+            logits = self.runner.run(padded(encoded, rows.tolist(), width, self.tokenizer))
+        logits = logits / self.temperature
+        raw = np.exp(logits - logits.max(axis=1, keepdims=True))
+        raw /= raw.sum(axis=1, keepdims=True)
         found = np.zeros((len(raw), 3))
         for column, position in enumerate(self.outputs):
             if position is not None:
@@ -184,52 +136,46 @@ class Classifier:
         return found
 
 
-def _score_table(scores: Mapping[str, npt.NDArray[np.float64]]) -> pd.DataFrame:
-    return pd.DataFrame(list(scores.values()), index=list(scores), columns=["p_neg", "p_neu", "p_pos"])
-
-
-def encode(tokenizer: Any, contents: list[str], max_length: int) -> dict[str, list[list[int]]]:
-    """Token ids of each text, cut to `max_length`, not padded."""
-    return dict(tokenizer(contents, truncation=True, max_length=max_length, padding=False))
-
-
-def output_positions(
-    names: Mapping[int, str], labels: Sequence[str] = ()
-) -> tuple[int, int | None, int]:
+def output_positions(names: Mapping[int, str], labels: OutputNames = ()) -> tuple[int, int | None, int]:
     """Which output of a model is neg, neu and pos, from its class names or from explicit `labels`.
 
     >>> output_positions({0: "Bullish", 1: "Bearish", 2: "Neutral"})
     (1, 2, 0)
+    >>> output_positions({0: "LABEL_0", 1: "LABEL_1"}, {"LABEL_0": "pos", "LABEL_1": "neg"})
+    (1, None, 0)
     """
     given = [str(names[i]) for i in sorted(names)]
-    if labels and len(labels) != len(given):
-        raise ConfigError(f"the model has {len(given)} outputs, labels name {len(labels)}")
-    found = [ALIASES.get(name.strip().lower(), "") for name in (labels or given)]
+    meant = _in_order(given, labels) if isinstance(labels, Mapping) else list(labels)
+    if meant and len(meant) != len(given):
+        raise ConfigError(f"the model has {len(given)} outputs, labels name {len(meant)}")
+    found = [ALIASES.get(name.strip().lower(), "") for name in (meant or given)]
     if sorted(found) not in (sorted(LABELS), ["neg", "pos"]):
         raise ConfigError(
-            f"the model's classes {list(labels or given)} cannot be told apart as neg, neu and pos: "
-            'say what each output means, as in labels = ["neg", "neu", "pos"]'
+            f"the model's classes {meant or given} cannot be told apart as neg, neu and pos: "
+            'say what each output means in its order, as in ["neg", "neu", "pos"]'
         )
     neutral = found.index("neu") if "neu" in found else None
     return found.index("neg"), neutral, found.index("pos")
 
 
-def _card(folder: Path) -> dict[str, Any]:
-    path = folder / CARD
-    if not path.is_file():
-        return {}
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise DataError(f"{str(path)!r} is no JSON: train the model again") from error
-    return dict(found)
+def _in_order(given: Sequence[str], labels: Mapping[str, str]) -> list[str]:
+    for name in labels:
+        if name not in given:
+            raise ConfigError(f"the model has no output {name!r}: {near_names(name, given)}")
+    return [labels.get(name, name) for name in given] if labels else []
 
 
-def _length(wanted: int, model: Any, tokenizer: Any) -> int:
-    limits = [wanted, tokenizer.model_max_length]
-    limits += [n for n in [getattr(model.config, "max_position_embeddings", None)] if n]
-    return int(min(limits))
+def _temperature(card: Mapping[str, Any]) -> float:
+    found = card.get("temperature", 1.0)
+    if not isinstance(found, int | float) or isinstance(found, bool) or not 0 < found < float("inf"):
+        raise DataError(
+            f"the temperature in the model's {CARD} is {found!r}: a number above 0 is needed"
+        )
+    return float(found)
 
 
-def _size(model: Any) -> int:
-    return sum(parameter.numel() for parameter in model.parameters())
+def _exported(model: Any, tokenizer: Any, content: list[str], quantised: bool) -> Path:
+    from ._onnx import exported
+
+    names = list(encode(tokenizer, ["跌"], 8))
+    return exported(model, names, content, quantised)

@@ -1,22 +1,23 @@
-"""Labelled texts: reading, cleaning and splitting what a classifier learns from.
+"""Labelled texts: what their labels mean, and which of them a classifier may learn from.
 
 Hand-labelled sets are dirty: the same text twice, the same text with two labels, evaluation texts
 that stand in training as well.  Each of these makes a classifier look better than it is, so they are
 removed first and counted in the report.
 """
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from ..core import DataError
+from ..core.calendar import ZONES
 from ..core.errors import near_names
+from ._label_files import read_rows
 from ._sample import SAMPLE_FOLDER
 from .identity import normalised
+from .sources._times import DAY_END, read_times
 
 LABELS = ("neg", "neu", "pos")
 """The classes, in the order of every table of probabilities."""
@@ -35,10 +36,17 @@ ALIASES: Mapping[str, str] = {
 }
 """What classes are called elsewhere, in lower case."""
 
+CONFLICTS = ("text", "labels", "counts")
+
 
 @dataclass(frozen=True)
 class CleanReport:
-    """Rows read and kept, and why the others went; `duplicates` counts repeats, `conflicting` texts."""
+    """Rows read and kept, and why the others went; `duplicates` counts repeats, `conflicting` texts.
+
+    conflicts
+        The texts that carry several labels, most rows first: `text`, `labels` and `counts`, with blanks
+        between, in the same order.
+    """
 
     rows: int
     empty: int
@@ -46,6 +54,9 @@ class CleanReport:
     conflicting: int
     held_out: int
     kept: int
+    conflicts: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(columns=list(CONFLICTS)), compare=False, repr=False
+    )
 
 
 def read_labels(
@@ -59,23 +70,21 @@ def read_labels(
 ) -> pd.DataFrame:
     """A file of labelled texts as `label` (neg, neu, pos), `text` and, where `time` names it, `time`.
 
-    A CSV with the columns `label` and `text` (or those named here), or a JSON list of
-    `[text, label]` pairs, as FinFE ships.  `labels` says what each of the file's labels means, in
-    place of `NUMBERED` and `ALIASES`.  Nothing is removed; see `clean_labels`.
-    Raises `DataError` for a missing column and for a label that means nothing.
+    CSV, Parquet, JSON (a list of objects or, as FinFE ships, of `[text, label]` pairs) or JSON lines,
+    by the file's name; the columns are `label` and `text` or those named here.  `labels` says what each
+    of the file's labels means, beside `ALIASES` and in place of `NUMBERED`.  Nothing is removed; see
+    `clean_labels`.  Raises `DataError` for a missing column and for a label that means nothing.
     """
     found = Path(path)
-    if not found.is_file():
-        raise DataError(f"there is no file {str(found)!r} of labelled texts")
-    raw = _json(found, encoding) if found.suffix == ".json" else _csv(found, encoding)
-    wanted = {"label": label, "text": text} | ({"time": time} if time else {})
-    if found.suffix == ".json":
-        wanted = {"label": "label", "text": "text"}
+    raw = read_rows(found, encoding)
+    pairs = {"label": "label", "text": "text"} if raw.attrs.get("pairs") else None
+    wanted = pairs or {"label": label, "text": text} | ({"time": time} if time else {})
     for theirs in wanted.values():
         if theirs not in raw.columns:
             raise DataError(f"{found.name} has no column {theirs!r}: it has {list(raw.columns)}")
     table = pd.DataFrame({ours: raw[theirs] for ours, theirs in wanted.items()})
-    table["label"] = _named(table["label"], labels, found.name)
+    table["label"] = _named(table["label"].astype(str), labels, found.name)
+    table["text"] = table["text"].where(table["text"].notna(), "").astype(str)
     return table
 
 
@@ -87,25 +96,26 @@ def sample_labels() -> pd.DataFrame:
 def clean_labels(table: pd.DataFrame, held_out: Sequence[str] = ()) -> tuple[pd.DataFrame, CleanReport]:
     """Each text once: no empty ones, no duplicates, none with two labels, none of `held_out`.
 
-    Texts are compared without case, width and white space.  Of duplicates the first stays; where
-    labels conflict none does.  `held_out` are texts of an evaluation that training may not see.
+    Texts are compared without case, width and white space.  Of duplicates the first stays, the earliest
+    where the table has `time`; where labels conflict none does.  `held_out` are texts of an evaluation
+    that training may not see.
     """
     check_table(table)
     key = table["text"].map(normalised)
     full = table[key != ""].assign(key=key[key != ""])
     labels = full.groupby("key")["label"].nunique()
     conflict = full["key"].isin(labels.index[labels > 1])
-    unique = full[~conflict].drop_duplicates("key")
+    unique = _in_time(full[~conflict]).drop_duplicates("key").sort_index()
     reserved = unique["key"].isin({normalised(text) for text in held_out})
     kept = unique[~reserved].drop(columns="key").reset_index(drop=True)
-    conflicting = int((labels > 1).sum())
     report = CleanReport(
         rows=len(table),
         empty=len(table) - len(full),
         duplicates=len(full) - len(labels),
-        conflicting=conflicting,
+        conflicting=int((labels > 1).sum()),
         held_out=int(reserved.sum()),
         kept=len(kept),
+        conflicts=_conflicts(full[conflict]),
     )
     return kept, report
 
@@ -122,54 +132,57 @@ def check_table(table: pd.DataFrame) -> None:
         raise DataError("a labelled text is missing: every row needs one")
 
 
-def stratified_split(labels: pd.Series, fraction: float, seed: int) -> tuple[list[int], list[int]]:
-    """Positions for training and validation, each label in the same proportion, shuffled by `seed`.
+def label_times(table: pd.DataFrame) -> pd.Series:
+    """UTC moments of the labelled texts, NaT where there is none.
 
-    At least one row of every label goes to validation.
+    A time without a zone is Shanghai's; a date without a clock is the end of that date.
     """
-    generator = np.random.default_rng(seed)
-    train: list[int] = []
-    valid: list[int] = []
-    for label in LABELS:
-        rows = generator.permutation(np.flatnonzero((labels == label).to_numpy()))
-        if not len(rows):
-            continue
-        if len(rows) < 2:
-            raise DataError(f"the label {label!r} has one text only: training needs at least two")
-        size = min(max(1, round(len(rows) * fraction)), len(rows) - 1)
-        valid += rows[:size].tolist()
-        train += rows[size:].tolist()
-    return generator.permutation(train).tolist(), sorted(valid)
+    if "time" not in table.columns:
+        return pd.Series(pd.NaT, index=table.index, dtype="datetime64[ns, UTC]")
+    given = table["time"]
+    if not pd.api.types.is_datetime64_any_dtype(given):
+        return read_times(given.where(given.notna(), "").astype(str), "", ZONES["XSHG"])
+    if isinstance(given.dtype, pd.DatetimeTZDtype):
+        return given.dt.tz_convert("UTC").astype("datetime64[ns, UTC]")
+    # A file of dates alone arrives as midnights: each is the end of its date, never its beginning.
+    bare = (given.dropna() == given.dropna().dt.normalize()).all()
+    local = (given + DAY_END if bare else given).dt.tz_localize(ZONES["XSHG"])
+    return local.dt.tz_convert("UTC").astype("datetime64[ns, UTC]")
 
 
-def _csv(path: Path, encoding: str) -> pd.DataFrame:
-    try:
-        raw = pd.read_csv(path, dtype=str, keep_default_na=False, encoding=encoding)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, LookupError) as error:
-        raise DataError(f"{path.name} is no CSV file that can be read: {error}") from error
-    raw.columns = [str(c).removeprefix("\ufeff").strip() for c in raw.columns]
-    return raw
+def _in_time(table: pd.DataFrame) -> pd.DataFrame:
+    if "time" not in table.columns:
+        return table
+    return table.loc[label_times(table).sort_values(kind="stable", na_position="last").index]
 
 
-def _json(path: Path, encoding: str) -> pd.DataFrame:
-    try:
-        rows = json.loads(path.read_text(encoding=encoding))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path.name} is no JSON file that can be read: {error}") from error
-    pairs = isinstance(rows, list) and all(isinstance(row, list) and len(row) == 2 for row in rows)
-    if not pairs:
-        raise DataError(f"{path.name} is no JSON list of [text, label] pairs")
-    return pd.DataFrame([(str(t), str(c)) for t, c in rows], columns=["text", "label"], dtype=object)
+def _conflicts(rows: pd.DataFrame) -> pd.DataFrame:
+    found = []
+    for _, same in rows.groupby("key", sort=False):
+        counts = same["label"].value_counts().reindex(list(LABELS)).dropna().astype(int)
+        found.append(
+            (same["text"].iloc[0], " ".join(counts.index), " ".join(map(str, counts)), len(same))
+        )
+    table = pd.DataFrame(found, columns=[*CONFLICTS, "rows"])
+    return table.sort_values("rows", ascending=False, kind="stable")[list(CONFLICTS)].reset_index(
+        drop=True
+    )
 
 
 def _named(values: pd.Series, labels: Mapping[str, str] | None, name: str) -> pd.Series:
-    meaning = dict(labels) if labels is not None else {**ALIASES, **NUMBERED}
-    wrong = sorted(set(meaning.values()) - set(LABELS))
+    given = values.str.strip()
+    told = {str(theirs).strip(): ours for theirs, ours in (labels or {}).items()}
+    meaning = {theirs: ALIASES.get(ours.strip().lower(), "") for theirs, ours in told.items()}
+    wrong = sorted(told[theirs] for theirs, ours in meaning.items() if not ours)
     if wrong:
         raise DataError(f"labels map to neg, neu or pos, received {wrong[0]!r}")
-    given = values.str.strip()
-    named = given.map(meaning) if labels is not None else given.str.lower().map(meaning)
+    usual = ALIASES if told else {**ALIASES, **NUMBERED}
+    named = given.map(meaning)
+    named = named.where(named.notna(), given.str.lower().map(usual))
     if named.isna().any():
         bad = given[named.isna()].iloc[0]
-        raise DataError(f"{name}: the label {bad!r} means nothing here: {near_names(bad, meaning)}")
+        raise DataError(
+            f"{name}: the label {bad!r} means nothing here: {near_names(bad, {**usual, **meaning})}; "
+            "say what the file's labels mean, as in 利好=pos"
+        )
     return named

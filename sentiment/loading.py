@@ -6,13 +6,16 @@ import tempfile
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ..core import DataError, SourceError
 from ..core.hashing import hash_file, hash_json
 
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
 _TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model")
+CARD = "qushi.json"
+"""What training writes beside the weights: data, window, accuracy, seed."""
+
 _HUB_ID = re.compile(r"^\w[\w.-]*(?:/\w[\w.-]*)?$")
 
 
@@ -27,6 +30,28 @@ def locate(source: str | Path) -> str:
     if isinstance(source, Path) or not _HUB_ID.match(text):
         raise DataError(f"there is no model folder {str(folder)!r}")
     return text
+
+
+def kind_of(source: str | Path) -> Literal["transformer", "linear", "dictionary"]:
+    """Which kind of scorer `source` names; a folder that is called `dictionary` is `./dictionary`."""
+    if isinstance(source, str) and (source == "dictionary" or source.startswith("dictionary:")):
+        return "dictionary"
+    card = read_card(Path(source).expanduser())
+    return "linear" if card.get("kind") == "linear" else "transformer"
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """The card that training left in a folder; empty where there is none."""
+    path = folder / CARD
+    if not path.is_file():
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{str(path)!r} is no JSON: train the model again") from error
+    if not isinstance(found, dict):
+        raise DataError(f"{str(path)!r} is no JSON object: train the model again")
+    return found
 
 
 def check_folder(source: str | Path) -> str:
@@ -45,12 +70,14 @@ def load_classifier(name: str) -> tuple[Any, Any]:
     Raises `DataError` for a folder that cannot be loaded and for a model without a trained head,
     `SourceError` for a hub id that cannot be had.
     """
+    import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     reach(name)
     try:
+        # weights saved in half precision are widened: on most processors half is the slow one
         model, loaded = AutoModelForSequenceClassification.from_pretrained(
-            name, output_loading_info=True
+            name, output_loading_info=True, dtype=torch.float32
         )
         tokenizer = AutoTokenizer.from_pretrained(name)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
@@ -92,6 +119,20 @@ def reach(name: str) -> None:
         raise SourceError(
             f"the model {name!r} is no folder here, and the hub cannot be reached: {error}"
         ) from error
+
+
+def longest_input(model: Any, tokenizer: Any) -> int:
+    """The most tokens a model takes; the RoBERTa kinds lose the positions up to their padding's."""
+    limits = [int(tokenizer.model_max_length)]
+    known = getattr(model.config, "max_position_embeddings", None)
+    if known:
+        taken = [
+            part.position_embeddings.padding_idx + 1
+            for part in model.modules()
+            if getattr(getattr(part, "position_embeddings", None), "padding_idx", None) is not None
+        ]
+        limits.append(int(known) - max(taken, default=0))
+    return min(limits)
 
 
 def content_marks(model: Any, tokenizer: Any) -> list[str]:

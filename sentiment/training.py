@@ -2,64 +2,43 @@
 
 One code path: a base (a local folder, a hub id, or the small BERT of `scratch.py`) is loaded from a
 folder with a fresh head and trained by `fitting.py`.  Seeded throughout: the same texts, settings and
-number of threads give the same weights, interrupted in between or not.
+number of threads give the same weights, interrupted in between or not.  Beside it, on the same rows,
+stands a linear classifier (`linear.py`), which is kept in the model's folder, so that the two can be
+compared on other texts later.
 """
 
-import json
-import os
-import shutil
-import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from ..core import QUIET, DataError, Progress
+from ..core import QUIET, Progress
 from ..core.compute import torch_threads
-from ..core.hashing import hash_frame
-from ._checkpoints import Epoch
 from ._runtime import quiet_transformers
-from .classifier import CARD
-from .evaluation import Evaluation, evaluate_probabilities
-from .fitting import TrainingSettings, fit
-from .labels import LABELS, CleanReport, clean_labels, stratified_split
+from .baselines import BASELINE
+from .evaluation import Evaluation, classes_of, comparison, evaluate_probabilities
+from .fitting import Fitted, TrainingSettings, fit
+from .linear import LinearScorer, LinearSettings, fit_linear, linear_card, write_linear
+from .splitting import LabelledRows, SplitSettings, split_labels
+from .training_report import (
+    TFIDF,
+    TrainingReport,
+    card_of,
+    check_target,
+    model_folder,
+    write_card,
+    write_seen,
+)
 
+__all__ = ["TrainingReport", "train_classifier"]
 
-@dataclass(frozen=True)
-class TrainingReport:
-    """What a training did; `validation` is of the kept epoch, on texts held back from the gradient.
-
-    seconds
-        Of this call; what an interrupted one took before is not in them.
-    knowledge_cutoff
-        The last moment that the texts (and the base) can have seen, ISO; None where undated.
-    """
-
-    folder: Path
-    clean: CleanReport
-    train_rows: int
-    validation: Evaluation
-    epochs: tuple[Epoch, ...]
-    best_epoch: int
-    seconds: float
-    knowledge_cutoff: str | None
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """Plain sentences that a report of this training must carry."""
-        said = []
-        if self.knowledge_cutoff is None:
-            said.append(
-                "the training texts (or those of the base) are undated: scores may know the future"
-            )
-        if self.validation.accuracy <= self.validation.majority:
-            said.append("the classifier is no better than always naming the most frequent label")
-        return tuple(said)
+OWN = "classifier"
+"""Name of the row of the trained classifier in its table of comparison."""
 
 
 def train_classifier(
@@ -69,119 +48,100 @@ def train_classifier(
     progress: Progress = QUIET,
     checkpoint: Path | None = None,
     held_out: Sequence[str] = (),
+    test: pd.DataFrame | None = None,
+    compare: bool = True,
 ) -> TrainingReport:
     """Train on `label` (neg, neu, pos), `text` and optionally `time`; write a model folder.
 
     `held_out` are texts of an evaluation, which are taken out of training and counted in the card.
+    `test` is a labelled test set: its texts are taken out of training too, and the figures are of it.
+    Labels without a neutral one give a classifier of two classes.
     The folder is written whole or not at all; it loads with `Classifier.load` and with transformers'
     own Auto classes.  In the folder `checkpoint` every epoch is kept until then: a call that was
     interrupted goes on after its last whole epoch, and to the same weights, where texts, settings and
-    base are the same.  Raises `DataError` for a table that cannot be learned from and for a `folder`
-    that holds something else, `SourceError` for a base that cannot be had.
+    base are the same.  `compare` trains the linear classifier beside it.  Raises `DataError` for a
+    table that cannot be learned from and for a `folder` that holds something else, `SourceError` for a
+    base that cannot be had.
     """
-    _check_target(folder)
+    check_target(folder)
     started = time.monotonic()
-    kept, clean = clean_labels(table, held_out)
-    _check_enough(kept)
-    progress.note(
-        f"{clean.rows} labelled texts: {clean.duplicates} duplicates and {clean.conflicting} texts with "
-        f"conflicting labels removed, {clean.held_out} held out for an evaluation, {clean.kept} kept"
-    )
-    train, valid = stratified_split(kept["label"], settings.valid, settings.seed)
-    with _folder(folder) as target, torch_threads(settings.threads), quiet_transformers():
-        fitted = fit(kept, train, valid, settings, progress, checkpoint)
+    base = (settings.base_knowledge_cutoff or None) if settings.base else ""
+    rows = split_labels(table, settings, held_out, test, base)
+    tell(rows, progress)
+    with model_folder(folder) as target, torch_threads(settings.threads), quiet_transformers():
+        fitted = fit(rows, settings, progress, checkpoint)
         best = min((e for e in fitted.epochs if isfinite(e.valid_loss)), key=lambda e: e.valid_loss)
+        linear = fit_linear(rows, _linear(settings)) if compare else None
         report = TrainingReport(
             folder=folder,
-            clean=clean,
-            train_rows=len(train),
-            validation=evaluate_probabilities(kept["label"].iloc[valid], fitted.probabilities),
+            clean=rows.clean,
+            train_rows=len(rows.train),
+            validation=_figures(rows, rows.valid, fitted.valid),
+            test=_figures(rows, rows.test, fitted.test) if rows.test else None,
+            temperature=fitted.temperature,
             epochs=fitted.epochs,
             best_epoch=best.number,
             seconds=time.monotonic() - started,
-            knowledge_cutoff=_knowledge_cutoff(kept, settings),
+            knowledge_cutoff=rows.cutoff,
+            comparison=pd.DataFrame() if linear is None else _compared(rows, fitted, linear),
+            notes=_notes(rows),
         )
         fitted.model.save_pretrained(target)
         fitted.tokenizer.save_pretrained(target)
-        card = _card(report, kept, settings)
-        (target / CARD).write_text(json.dumps(card, ensure_ascii=False, indent=2), encoding="utf-8")
+        if linear is not None:
+            (target / BASELINE).mkdir()
+            write_linear(linear, target / BASELINE, linear_card(rows, _linear(settings), linear))
+        write_seen(target, rows)
+        write_card(target, _card(report, rows, settings))
     if fitted.checkpoint is not None:
         fitted.checkpoint.unlink(missing_ok=True)
     return report
 
 
-def _check_enough(kept: pd.DataFrame) -> None:
-    counts = kept["label"].value_counts().reindex(list(LABELS), fill_value=0)
-    if (counts < 2).any():
-        raise DataError(
-            f"each of neg, neu and pos needs two texts after cleaning, received {counts.to_dict()}"
-        )
+def tell(rows: LabelledRows, progress: Progress) -> None:
+    """Say in one sentence what cleaning did."""
+    clean = rows.clean
+    untimed = f"{rows.untimed} without a time left out of a split by time, " if rows.untimed else ""
+    progress.note(
+        f"{clean.rows} labelled texts: {clean.duplicates} duplicates and {clean.conflicting} texts with "
+        f"conflicting labels removed, {clean.held_out} held out for an evaluation, {untimed}"
+        f"{clean.kept - rows.untimed} kept: {len(rows.train)} to train, {len(rows.valid)} to choose, "
+        f"{len(rows.test)} to test"
+    )
 
 
-def _knowledge_cutoff(kept: pd.DataFrame, settings: TrainingSettings) -> str | None:
-    if "time" not in kept.columns or (settings.base and not settings.base_knowledge_cutoff):
-        return None
-    last = pd.to_datetime(kept["time"], errors="coerce")
-    if last.isna().any():
-        return None
-    moments = [last.max()]
-    if settings.base:
-        moments.append(pd.Timestamp(settings.base_knowledge_cutoff))
-    local = [m.tz_localize("Asia/Shanghai") if m.tzinfo is None else m for m in moments]
-    return str(max(local).isoformat())
+def _notes(rows: LabelledRows) -> tuple[str, ...]:
+    if not rows.untimed:
+        return ()
+    return (f"{rows.untimed} labelled texts have no time and stand in no part of a split by time",)
 
 
-def _card(report: TrainingReport, kept: pd.DataFrame, settings: TrainingSettings) -> Mapping[str, Any]:
+def _linear(settings: TrainingSettings) -> LinearSettings:
+    shared = {name: getattr(settings, name) for name in SplitSettings.model_fields}
+    return LinearSettings(**shared, class_weights=settings.class_weights)
+
+
+def _figures(
+    rows: LabelledRows, part: Sequence[int], probabilities: npt.NDArray[np.float64]
+) -> Evaluation:
+    labels = rows.part(part)["label"]
+    return evaluate_probabilities(labels, probabilities, classes_of(labels))
+
+
+def _compared(rows: LabelledRows, fitted: Fitted, linear: LinearScorer) -> pd.DataFrame:
+    judged = rows.part(rows.judged)
+    own = fitted.test if rows.test else fitted.valid
+    return comparison(judged, {OWN: own, TFIDF: linear.probabilities(judged["text"].tolist())})
+
+
+def _card(report: TrainingReport, rows: LabelledRows, settings: TrainingSettings) -> Mapping[str, Any]:
     import torch
     import transformers
 
-    return {
-        "labels": list(LABELS),
-        "data_hash": hash_frame(kept),
-        "dated": "time" in kept.columns,
-        "window": [str(kept["time"].min()), str(kept["time"].max())] if "time" in kept else None,
-        "knowledge_cutoff": report.knowledge_cutoff,
-        "rows": report.clean.rows,
-        "kept": report.clean.kept,
-        "duplicates": report.clean.duplicates,
-        "conflicting": report.clean.conflicting,
-        "held_out": report.clean.held_out,
-        "train_rows": report.train_rows,
-        "valid_rows": report.validation.rows,
-        "accuracy": report.validation.accuracy,
-        "majority": report.validation.majority,
-        "balanced_accuracy": report.validation.balanced_accuracy,
-        "best_epoch": report.best_epoch,
-        "seconds": round(report.seconds, 1),
-        "seed": settings.seed,
+    more = {
+        "kind": "transformer",
         "max_length": settings.max_length,
-        "settings": settings.model_dump(mode="json"),
         "torch": torch.__version__,
         "transformers": transformers.__version__,
     }
-
-
-def _check_target(folder: Path) -> None:
-    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not (folder / CARD).is_file()):
-        raise DataError(
-            f"{str(folder)!r} holds something else than a model trained here: name a new folder"
-        )
-
-
-@contextmanager
-def _folder(folder: Path) -> Iterator[Path]:
-    """A folder to write into, which takes the target's place when everything went well."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        yield part
-        part.chmod(0o755)
-        if folder.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-            os.replace(folder, old / "old")
-            os.replace(part, folder)
-            shutil.rmtree(old)
-        else:
-            os.replace(part, folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    return card_of(report, rows, settings, more)

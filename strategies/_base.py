@@ -9,6 +9,7 @@ import pandas as pd
 
 from ..core import Bars, DataError, Forecasts, PanicIndex, Settings, Weights
 from ..core.errors import near_names
+from ..core.panic import DIVERGENCE
 
 Need = Literal["forecast", "panic"]
 
@@ -23,7 +24,8 @@ class Signals:
         Of one model and seed, or None where no forecast was asked for; NaN outside its window.  Where
         "flat" has a probability of its own, p_up is 0.5 + (up - down) / 2: 0.5 leans neither way.
     panic
-        By audience ("public", "institution", "all"); NaN is no information.  Empty without texts.
+        By audience ("public", "institution", "all"), and their "divergence" where texts are of both
+        (public minus institution, -100 ... 100); NaN is no information.  Empty without texts.
     """
 
     close: pd.DataFrame
@@ -57,7 +59,7 @@ class Signals:
             p_up = p_up.where(p_down.isna(), 0.5 + (p_up - p_down) / 2)
         by_audience = {}
         if panic is not None:
-            by_audience = {a: panic.for_symbols(symbols, at, a) for a in panic.audiences}
+            by_audience = {a: panic.for_symbols(symbols, at, a) for a in panic.readings}
         return cls(close, aligned("expected_return"), p_up, by_audience)
 
     @property
@@ -113,3 +115,10 @@ def decide_on_change(targets: pd.DataFrame) -> pd.DataFrame:
     """
     before = targets.ffill().shift(1)
     return targets.where(targets.notna() & targets.ne(before))
+
+
+def one_audience(name: str) -> str:
+    """The audience of a setting; the divergence of two has a scale and a strategy of its own."""
+    if name == DIVERGENCE:
+        raise ValueError("the divergence is no audience's panic: use the strategy panic_divergence")
+    return name

@@ -12,15 +12,15 @@ NaN panic is no information: m = 1, and the base passes through unchanged.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, SerializeAsAny, field_validator, model_validator
+from pydantic import AfterValidator, Field, SerializeAsAny, field_validator, model_validator
 
 from ..core import Weights
 from ..core.extensions import build
-from ._base import Need, Signals, Strategy
+from ._base import Need, Signals, Strategy, one_audience
 
 
 class PanicFilter(Strategy):
@@ -53,7 +53,7 @@ class PanicFilter(Strategy):
     threshold: float = Field(default=80.0, ge=0, le=100)
     calm: float = Field(default=50.0, ge=0, le=100)
     step: float = Field(default=0.25, gt=0, le=1)
-    audience: str = "all"
+    audience: Annotated[str, AfterValidator(one_audience)] = "all"
 
     @field_validator("base", mode="before")
     @classmethod

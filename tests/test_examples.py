@@ -13,6 +13,7 @@ import pytest
 import qushi
 from qushi.app.config import parse_experiment, read_experiment
 from qushi.app.model_table import model_table
+from qushi.app.panic_study import study_experiment
 from qushi.app.run import backtest_experiment, run_experiment
 from qushi.app.workspace import Workspace
 from small_models import KINDS, is_pretrained
@@ -34,7 +35,15 @@ def small(name):
 
 
 def test_examples_all_have_a_test():
-    tested = {"csi300_long", "guba_2016", "limit_up", "rotation_47", "zoo_47", "zoo_csi300"}
+    tested = {
+        "csi300_long",
+        "guba_2016",
+        "headlines_2015",
+        "limit_up",
+        "rotation_47",
+        "zoo_47",
+        "zoo_csi300",
+    }
     assert {path.stem for path in EXAMPLES} == tested
 
 
@@ -70,6 +79,24 @@ def test_guba_2016_reads_posts_rightly_and_predicts_little(shared_data, tmp_path
     assert (stocks["last_three"] < -0.10).all()
     assert (stocks["next_session"].abs() < 0.20).all(), "alignment is real, prediction is not given"
     assert any("undated" in note.en for note in finished.notes)
+
+
+def test_headlines_2015_are_studied_and_predict_nothing(shared_data, tmp_path):
+    table = small("headlines_2015")
+    table["panic_study"] |= {"lags": 3, "horizons": [1, 5], "shuffles": 199}
+    workspace = Workspace(tmp_path / "store", tmp_path / "runs")
+    found = study_experiment(parse_experiment(table), workspace)
+    assert found.sessions > 1700
+    assert set(found.lead_lag["target"]) == {"return", "china_vix"}
+    changes = found.lead_lag.set_index(["index", "target", "lag"])["correlation"]
+    # A headline with a date only counts a session later, so it moves with the fear of the day before.
+    assert changes["change", "china_vix", -1] > 0.03
+    future = found.tests[found.tests["asks"] == "future"]
+    assert future["p_joint"].min() > 0.05
+    assert any("没有发现预测力" in said.zh for said in found.said)
+    finished = backtest_experiment(parse_experiment(table), workspace)
+    assert not finished.outcome.failures
+    assert len(finished.outcome.results) == 5
 
 
 def to_cent(amount: Decimal) -> Decimal:

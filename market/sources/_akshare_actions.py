@@ -9,10 +9,10 @@ import pandas as pd
 
 from ...core import Actions, SourceError
 from ...core.actions import AMOUNTS
+from ...core.akshare_wire import Ask, lacking, library
 from ..instruments import board_of
 from ._actions import gathered
 from ._akshare_prices import Window
-from ._akshare_wire import Ask, lacking, library
 
 _TEN = 10.0
 _DIVIDENDS = {

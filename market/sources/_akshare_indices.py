@@ -8,8 +8,8 @@ answer about the past.
 import pandas as pd
 
 from ...core import DataError, SourceError
+from ...core.akshare_wire import Ask, lacking, library
 from ..instruments import exchange_of
-from ._akshare_wire import Ask, lacking, library
 
 _STALE = pd.Timedelta(days=45)
 """Lists come monthly: one that is older says nothing about the day asked for."""

@@ -12,7 +12,7 @@ from functools import partial
 import pandas as pd
 
 from ...core import Listing, SourceError
-from ._akshare_wire import Ask, lacking, library
+from ...core.akshare_wire import Ask, lacking, library
 
 _TREATED = re.compile(r"S?\*?ST", re.IGNORECASE)
 

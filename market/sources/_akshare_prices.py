@@ -22,8 +22,8 @@ import numpy as np
 import pandas as pd
 
 from ...core import DataError, SourceError
+from ...core.akshare_wire import Ask, lacking, library
 from ..instruments import board_of
-from ._akshare_wire import Ask, lacking, library
 from ._network import compact
 
 BackEnd = Literal["tencent", "sina", "eastmoney"]

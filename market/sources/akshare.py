@@ -17,8 +17,10 @@ import pandas as pd
 from pydantic import Field, PrivateAttr, field_validator
 
 from ...core import Actions, Bars, DataError, Listing, SourceError
+from ...core.akshare_wire import Ask, library, unknown_shapes
 from ...core.bars import Adjustment
 from ...core.calendar import calendar_of, sessions
+from ...core.manners import NotArrivedError
 from .. import clock
 from ..instruments import board_of
 from ._akshare_actions import listed_actions
@@ -26,9 +28,10 @@ from ._akshare_factors import chained, laid_out, steps, unexplained
 from ._akshare_indices import members
 from ._akshare_listings import listings, renamings, treated
 from ._akshare_prices import Adjust, BackEnd, Window, in_shares, prices, refuse_unreachable
-from ._akshare_wire import Ask, library, unknown_shapes
+from ._akshare_qvix import PREFIX as QVIX
+from ._akshare_qvix import qvix
 from ._clean import OnRow, possible
-from ._network import NetworkSource, NotArrivedError
+from ._network import NetworkSource
 
 _PATIENCE = 3
 """Symbols in a row that may not arrive before a site is left alone: asking on prolongs a block."""
@@ -37,7 +40,7 @@ _LEFT_ALONE = f"left alone after {_PATIENCE} symbols in a row did not arrive"
 
 
 class Akshare(NetworkSource):
-    """Daily bars of mainland shares, indices and funds.
+    """Daily bars of mainland shares, indices and funds, and the fear that options imply (QVIX).
 
     adjust
         "raw": as traded, with a factor.  "qfq", "hfq": the back end's forward- or back-adjusted prices,
@@ -73,6 +76,7 @@ class Akshare(NetworkSource):
     _renamings: pd.DataFrame | str | None = PrivateAttr(default=None)  # or why there are none
     _missed: dict[str, int] = PrivateAttr(default_factory=dict)
     _said_once: set[str] = PrivateAttr(default_factory=set)
+    _qvix_there: bool = PrivateAttr(default=False)
 
     @field_validator("backends")
     @classmethod
@@ -85,6 +89,8 @@ class Akshare(NetworkSource):
         """Bars of one mainland symbol; `SourceError` names each back end and why it has none."""
         if calendar_of(symbol) != "XSHG":
             raise DataError(f"akshare's bars are of the mainland (.SH, .SZ, .BJ), received {symbol!r}")
+        if symbol.startswith(QVIX):
+            return self._implied_fear(symbol).between(start, end)
         refuse_unreachable(symbol)
         window = Window(symbol, start, end)
         acted: Actions | str = "they were not asked for"
@@ -113,6 +119,15 @@ class Akshare(NetworkSource):
         Shenzhen's (399001.SZ) that of each month's end.  `SourceError` for any other day.
         """
         return members(index, on, self._asked())
+
+    def _implied_fear(self, symbol: str) -> Bars:
+        """Where there is no fund, no volume and nothing to adjust."""
+        table = qvix(symbol, self._asked(), anew=not self._qvix_there)
+        self._qvix_there = True
+        table = self._finished(table, "XSHG", symbol)
+        table = possible(table, self.on_bad, "the file of QVIX", self.note)
+        adjustment: Adjustment = "raw" if self.adjust == "raw" else "adjusted"
+        return Bars.from_frame(table, adjustment=adjustment, actions=Actions.none([symbol]))
 
     def _asked(self) -> Ask:
         shapes = unknown_shapes()

@@ -1,7 +1,7 @@
 "use strict";
 // The forecast charts.  `kit` holds what all charts of the page share; see report.js.
 const forecastCharts = (kit) => {
-  const { data, L, css, by, word, make, look, fade, restyles, relabels } = kit;
+  const { data, L, css, by, word, make, Broken, look, fade, restyles, relabels } = kit;
   const all = data.forecasts;
   const days = [all.sessions.first];
   for (let at = Date.parse(all.sessions.first), i = 0; i < all.sessions.steps.length; i++) {
@@ -43,19 +43,19 @@ const forecastCharts = (kit) => {
     const lines = all.lines.filter(([, , , line]) => line.start !== undefined);
     const state = { model: lines[0]?.[0] ?? 0, symbol: lines[0]?.[1] ?? 0, step: lines[0]?.[2] ?? 1 };
     const bars = chart.addSeries(L.HistogramSeries, { ...plain, base: 0 }, 0);
-    const real = chart.addSeries(L.LineSeries, { ...plain, lineWidth: 2 }, 0);
+    const real = new Broken(chart, { ...plain, lineWidth: 2 }, 0);
     const edge = { ...plain, lineWidth: 1, crosshairMarkerVisible: false };
-    const [low, high] = [chart.addSeries(L.LineSeries, edge, 0), chart.addSeries(L.LineSeries, edge, 0)];
-    const said = chart.addSeries(L.LineSeries, { ...plain, lineWidth: 2 }, 0);
+    const [low, high] = [new Broken(chart, edge, 0), new Broken(chart, edge, 0)];
+    const said = new Broken(chart, { ...plain, lineWidth: 2 }, 0);
     // Only models that state a probability have its pane.
     let chance = null;
     function drawChance() {
-      if (chance) chart.removeSeries(chance);
+      if (chance) chart.removeSeries(chance.host);
       chance = null;
       if (!line.p) return;
       const format = { type: "custom", minMove: 0.1, formatter: (v) => v.toFixed(0) + " %" };
-      chance = chart.addSeries(L.LineSeries, { ...plain, lineWidth: 2, color: css("--c3"), priceFormat: format }, 1);
-      chance.createPriceLine({ price: 50, lineStyle: 2, lineWidth: 1, axisLabelVisible: false, color: css("--faint") });
+      chance = new Broken(chart, { ...plain, lineWidth: 2, color: css("--c3"), priceFormat: format }, 1);
+      chance.host.createPriceLine({ price: 50, lineStyle: 2, lineWidth: 1, axisLabelVisible: false, color: css("--faint") });
       chance.setData(points(line.p));
       chart.panes()[0].setStretchFactor(3);
       chart.panes()[1].setStretchFactor(1);
@@ -140,8 +140,8 @@ const forecastCharts = (kit) => {
     const candles = chart.addSeries(L.CandlestickSeries, { priceLineVisible: false, lastValueVisible: false }, 0);
     const ahead = chart.addSeries(L.CandlestickSeries, { priceLineVisible: false, lastValueVisible: false }, 0);
     const edge = { ...plain, lineWidth: 1, lineStyle: 2, crosshairMarkerVisible: false };
-    const [low, high] = [chart.addSeries(L.LineSeries, edge, 0), chart.addSeries(L.LineSeries, edge, 0)];
-    const path = chart.addSeries(L.LineSeries, { ...plain, lineWidth: 2, pointMarkersVisible: true, pointMarkersRadius: 3 }, 0);
+    const [low, high] = [new Broken(chart, edge, 0), new Broken(chart, edge, 0)];
+    const path = new Broken(chart, { ...plain, lineWidth: 2, pointMarkersVisible: true, pointMarkersRadius: 3 }, 0);
     let one;
     let known = new Map();
     function draw() {
@@ -159,7 +159,7 @@ const forecastCharts = (kit) => {
       const rows = seen.days.map((time, i) => ({ time, open: seen.o[i], high: seen.h[i], low: seen.l[i], close: seen.c[i] }));
       known = new Map(rows.map((row) => [row.time, row]));
       candles.setData(rows);
-      const stated = (v) => (v ?? []).flatMap((value, i) => (value === null ? [] : [{ time: one.days[i], value }]));
+      const stated = (v) => v.map((value, i) => (value === null ? { time: one.days[i] } : { time: one.days[i], value }));
       const from = (v) => (v && one ? [{ time: one.at, value: one.close }, ...stated(v)] : []);
       ahead.setData(one?.o ? one.days.map((time, i) => ({ time, open: one.o[i], high: one.h[i], low: one.l[i], close: one.c[i] })) : []);
       path.setData(one && !one.o ? from(one.path) : []);

@@ -1,21 +1,10 @@
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("payload").textContent);
-  const L = LightweightCharts;
-  const root = document.documentElement;
-  const by = (id) => document.getElementById(id);
-  const restyles = [];
-  const relabels = [];
-  const css = (name) => getComputedStyle(root).getPropertyValue(name).trim();
-  const word = (key) => data.words[key][root.dataset.lang === "zh" ? 1 : 0];
+  const kit = pageKit(data);
+  const { L, root, by, css, word, days, dark, fade, look, make, Broken, restyles, relabels } = kit;
   const audience = (key) => (data.words["audience_" + key] ? word("audience_" + key) : key);
 
-  // The calendar: every series below is a position on it.
-  const days = [data.sessions.first];
-  for (let at = Date.parse(data.sessions.first), i = 0; i < data.sessions.steps.length; i++) {
-    at += data.sessions.steps[i] * 864e5;
-    days.push(new Date(at).toISOString().slice(0, 10));
-  }
   const line = (s) => s.v.map((v, i) => (v === null ? { time: days[s.start + i] } : { time: days[s.start + i], value: v }));
   const percent = (v, digits = 1) => (v * 100).toFixed(digits).replace("-", "\u2013") + " %";
 
@@ -23,56 +12,7 @@
     light: ["#2b5d7d", "#c26a3d", "#5b8c5a", "#8a5a8f", "#b08a2e", "#3f9190", "#a8505c", "#6a6fb0", "#7d6b55", "#4f7f3a"],
     dark: ["#7db4d8", "#e39a6d", "#8fc08d", "#c295c8", "#dcbd66", "#6fc4c2", "#df8b96", "#a5aae6", "#bba88f", "#9ac77f"],
   };
-  const dark = () => {
-    const chosen = root.dataset.theme;
-    return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-  };
   const tint = (i) => PALETTE[dark() ? "dark" : "light"][i % 10];
-  const fade = (color, alpha) => color + Math.round(alpha * 255).toString(16).padStart(2, "0");
-
-  const look = () => ({
-    layout: {
-      background: { type: "solid", color: "transparent" },
-      textColor: css("--soft"),
-      fontFamily: "'Qushi Sans SC', sans-serif",
-      fontSize: 12,
-      panes: { separatorColor: css("--line"), separatorHoverColor: css("--hair"), enableResize: true },
-      attributionLogo: true,
-    },
-    grid: { vertLines: { color: css("--hair") }, horzLines: { color: css("--hair") } },
-    rightPriceScale: { borderColor: css("--line") },
-    timeScale: { borderColor: css("--line") },
-    crosshair: {
-      mode: 0,
-      vertLine: { color: css("--faint"), labelBackgroundColor: css("--soft") },
-      horzLine: { color: css("--faint"), labelBackgroundColor: css("--soft") },
-    },
-  });
-  // The library's own labels would need a locale's words, which the page's font may lack.
-  const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
-  const tick = (day, kind) => {
-    const [year, month] = day.split("-");
-    if (kind === 0) return year;
-    if (kind > 1) return day.slice(5);
-    return root.dataset.lang === "zh" ? `${Number(month)}月` : MONTHS[month - 1];
-  };
-  const make = (id) => {
-    const box = by(id);
-    const chart = L.createChart(box, {
-      autoSize: true,
-      width: box.clientWidth,
-      height: box.clientHeight,
-      ...look(),
-      localization: { dateFormat: "yyyy-MM-dd" },
-      // A page scrolls: the wheel belongs to it, a drag and a pinch to the chart.
-      handleScroll: { mouseWheel: false, vertTouchDrag: false },
-      handleScale: { mouseWheel: false },
-    });
-    // Thousands of sessions must fit a narrow screen.
-    chart.timeScale().applyOptions({ minBarSpacing: 0.02, rightOffset: 2, tickMarkFormatter: tick });
-    relabels.push(() => chart.timeScale().applyOptions({ tickMarkFormatter: (...of) => tick(...of) }));
-    return chart;
-  };
 
   // ---- equity and drawdown ------------------------------------------------------------------------
   function equity() {
@@ -99,15 +39,14 @@
     for (const curve of best) {
       curve.on = curve.benchmark || shown.has(curve.name);
       const style = { ...plain, lineWidth: 2, lineStyle: broken(curve), visible: curve.on };
-      curve.top = chart.addSeries(L.LineSeries, { ...style, priceFormat: { type: "price", precision: 3, minMove: 0.001 } }, 0);
+      // A run's own curves have no gaps, and the library draws them faster.
+      const add = (...of) => (curve.v.includes(null) ? new Broken(chart, ...of) : chart.addSeries(L.LineSeries, ...of));
+      curve.top = add({ ...style, priceFormat: { type: "price", precision: 3, minMove: 0.001 } }, 0);
       curve.top.setData(line(curve));
       let peak = 1;
       const under = { start: curve.start, v: curve.v.map((v) => (v === null ? null : ((peak = Math.max(peak, v)), v / peak - 1))) };
-      curve.low = chart.addSeries(
-        L.LineSeries,
-        { ...style, lineWidth: 1, priceFormat: { type: "custom", minMove: 0.001, formatter: (v) => percent(v, 0) } },
-        1,
-      );
+      const format = { type: "custom", minMove: 0.001, formatter: (v) => percent(v, 0) };
+      curve.low = add({ ...style, lineWidth: 1, priceFormat: format }, 1);
       curve.low.setData(line(under));
       curve.value = new Map(curve.v.map((v, i) => [days[curve.start + i], v]));
       const chip = document.createElement("button");
@@ -354,74 +293,11 @@
     return chart;
   }
 
-  // ---- tables, language, theme --------------------------------------------------------------------
-  // A table wider than the page says so, and by how many columns.
-  for (const box of document.querySelectorAll(".scroll")) {
-    const hint = document.createElement("button");
-    hint.type = "button";
-    hint.className = "more";
-    const heads = [...box.querySelectorAll("thead th")];
-    const count = () => {
-      const edge = box.getBoundingClientRect().right + 1;
-      const hidden = heads.filter((head) => head.getBoundingClientRect().right > edge).length;
-      hint.style.visibility = hidden ? "visible" : "hidden";
-      hint.hidden = box.scrollWidth <= box.clientWidth + 1;
-      hint.textContent = word("more_columns").replace("{n}", hidden);
-    };
-    hint.onclick = () => box.scrollBy({ left: box.clientWidth * 0.7, behavior: "smooth" });
-    box.before(hint);
-    box.addEventListener("scroll", count, { passive: true });
-    const sizes = new ResizeObserver(count);
-    [box, box.firstElementChild].forEach((part) => sizes.observe(part));
-    relabels.push(count);
-    count();
-  }
-  // On paper nothing stays folded.
-  addEventListener("beforeprint", () => document.querySelectorAll(".warnings details").forEach((d) => (d.open = true)));
-  for (const table of document.querySelectorAll("table.sortable")) {
-    const heads = [...table.tHead.rows[0].cells];
-    heads.forEach((head, column) => {
-      head.firstElementChild.onclick = () => {
-        const down = head.getAttribute("aria-sort") !== "descending";
-        heads.forEach((h) => h.removeAttribute("aria-sort"));
-        head.setAttribute("aria-sort", down ? "descending" : "ascending");
-        const value = (row) => row.cells[column].dataset.v;
-        const compare = (a, b) => {
-          const [x, y] = [value(a), value(b)];
-          if (x === undefined || y === undefined) return (x === undefined) - (y === undefined);
-          const numbers = [Number(x), Number(y)];
-          const order = numbers.some(Number.isNaN) ? x.localeCompare(y) : numbers[0] - numbers[1];
-          return down ? -order : order;
-        };
-        table.tBodies[0].append(...[...table.tBodies[0].rows].sort(compare));
-      };
-    });
-  }
-  by("language").onclick = () => {
-    const zh = root.dataset.lang !== "zh";
-    root.dataset.lang = zh ? "zh" : "en";
-    root.lang = zh ? "zh-CN" : "en";
-    relabels.forEach((relabel) => relabel());
-  };
-  const restyle = () => restyles.forEach((again) => again());
-  by("theme").onclick = () => {
-    root.dataset.theme = dark() ? "light" : "dark";
-    restyle();
-  };
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", restyle);
-
-  // Charts are drawn on canvases: the font must be there first.
-  document.fonts.load("12px 'Qushi Sans SC'", "趋a").finally(() => {
+  kit.frame();
+  kit.ready(() => {
     const charts = { price: price() };
     if (by("equity-chart")) charts.equity = equity();
-    if (by("against-chart")) {
-      Object.assign(charts, forecastCharts({ data, L, css, by, word, make, look, fade, restyles, relabels }));
-    }
-    window.qushi = { charts, data };
-    // The charts take their size in the next frame; only then does everything fit.
-    requestAnimationFrame(() => requestAnimationFrame(() => {
-      Object.values(charts).forEach((chart) => chart.timeScale().fitContent());
-      root.dataset.ready = "true";
-    }));
+    if (by("against-chart")) Object.assign(charts, forecastCharts({ ...kit, data }));
+    return charts;
   });
 })();

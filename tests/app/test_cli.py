@@ -268,7 +268,7 @@ def test_texts_import_twice_then_list(tmp_path):
     first = run("texts", "import", "posts.csv", "--map", "body=content", "--json", cwd=tmp_path)
     assert json.loads(first.stdout)["new"] == 2
     second = run("texts", "import", "posts.csv", "--map", "body=content", "--json", cwd=tmp_path)
-    assert json.loads(second.stdout) == {"new": 0, "duplicate": 2, "edited": 0, "dropped": 0}
+    assert json.loads(second.stdout) == {"new": 0, "duplicate": 2, "edited": 0, "dropped": 0, "gone": 0}
     listed = json.loads(run("texts", "list", "--json", cwd=tmp_path).stdout)
     assert [(row["symbol"], row["texts"]) for row in listed] == [("600519.SH", 2)]
 

@@ -15,7 +15,8 @@ import pytest
 
 from qushi.app.classify import prepare_classifier
 from qushi.app.config import parse_experiment
-from qushi.app.experiment import compute, load_inputs
+from qushi.app.experiment import compute
+from qushi.app.inputs import load_inputs
 from qushi.app.workspace import Workspace
 from qushi.core import Bars, Texts
 from qushi.core.calendar import CLOSES, ZONES

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from qushi.app.config import read_experiment
-from qushi.app.experiment import compute, load_inputs
+from qushi.app.experiment import compute
+from qushi.app.inputs import load_inputs
 from qushi.app.notes import notes_of
 from qushi.core import Bars, Forecasts
 from qushi.sentiment.sources.sample import SampleTexts
@@ -84,6 +85,22 @@ def test_notes_texts_before_the_end_of_training_are_counted(tiny):
     assert any(
         f"{inside} of {len(texts)} texts" in n for n in english(*tiny, texts=texts, classifier=dated)
     )
+
+
+def test_notes_a_classifier_inside_the_walk_forward_is_told_once(tiny):
+    texts = SampleTexts().fetch("2021-01-04", "2021-01-08")
+    facts = {
+        "knowledge_cutoff": "2030-01-01T00:00:00+00:00",
+        "refits": 7,
+        "refit_every": 20,
+        "first_model": "2020-12-31T07:00:00+00:00",
+        "base_undated": False,
+    }
+    notes = english(*tiny, texts=texts, classifier=SimpleNamespace(facts=facts))
+    assert any("trained 7 times, every 20 sessions at most" in n and "2020-12-31" in n for n in notes)
+    assert not any("out of sample" in n or "undated" in n for n in notes)
+    undated = SimpleNamespace(facts={**facts, "base_undated": True})
+    assert any("undated texts" in n for n in english(*tiny, texts=texts, classifier=undated))
 
 
 def test_notes_each_step_of_a_model_is_not_another_model(tiny):

@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 
 from qushi.app.config import parse_experiment, read_experiment
-from qushi.app.experiment import compute, load_inputs
+from qushi.app.experiment import compute
 from qushi.app.experiment_file import SeriesSettings
+from qushi.app.inputs import load_inputs
 from qushi.app.run import _fingerprints
 from qushi.app.series import load_series, read_series
 from qushi.core import Bars, ConfigError, DataError

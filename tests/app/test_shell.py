@@ -92,6 +92,23 @@ def test_progress_in_a_pipe_says_now_and_then_how_far_a_long_task_is(monkeypatch
     assert capsys.readouterr().err.startswith("fit: 1 of 2 after")
 
 
+def test_progress_in_a_pipe_says_how_much_time_is_left(monkeypatch, capsys):
+    monkeypatch.setattr(console_module, "HEARTBEAT", 0.0)
+    with ConsoleProgress() as progress:
+        progress.begin("scoring", 100)
+        progress._started["scoring"] -= 60
+        progress.advance("scoring", 0)  # nothing is done: nothing can be guessed
+        progress.advance("scoring", 10)
+    assert capsys.readouterr().err == "scoring: 10 of 100 after 60 s, about 9 min left\n"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(7.4, "7 s"), (119, "119 s"), (600, "10 min"), (12_600, "3.5 h")]
+)
+def test_time_left_is_as_exact_as_a_guess(seconds, said):
+    assert console_module._spell(seconds) == said
+
+
 def test_progress_quiet_says_nothing(capsys):
     with ConsoleProgress(quiet=True) as progress:
         progress.begin("fit", 1)

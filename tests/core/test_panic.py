@@ -12,7 +12,7 @@ def frame(**change):
     rows = []
     for scope in ("600519.SH", "market"):
         for session in SESSIONS:
-            rows.append((scope, "all", session, 1, 6.0, 0.1, 0.1, 40.0, 0.0, 0.0, 0.5, "ok"))
+            rows.append((scope, "all", session, 1, 6.0, 0.1, 0.1, 40.0, 0.0, 0.0, 0.5, "ok", 3, 1, 2))
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return table.assign(**change)
 
@@ -80,3 +80,64 @@ def test_for_symbols_with_a_later_first_text_is_unchanged_before_it():
     named.loc[(named["scope"] != "market") & (named["session"] == SESSIONS[0]), "panic"] = np.nan
     after = PanicIndex(named).for_symbols(("600519.SH",), SESSIONS)
     assert after.iloc[0].equals(before.iloc[0])
+
+
+def readings(public, institution, scope="market"):
+    """Rows of both audiences from (session, panic) pairs."""
+    rows = [(audience, *pair) for audience, pairs in (
+        ("public", public), ("institution", institution)
+    ) for pair in pairs]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["audience", "session", "panic"])
+    table["session"] = pd.to_datetime(table["session"])
+    table["panic"] = table["panic"].astype(float)
+    rest = {"texts": 1, "quality": "ok", "scope": scope, "z": table["panic"] / 10}
+    given = dict.fromkeys(("effective", "session_bearishness", "bearishness", "attention"), 1.0)
+    return table.assign(**rest, **given, agreement=0.5)
+
+
+def test_divergence_is_public_minus_institution_and_nan_where_one_is_unknown():
+    index = PanicIndex(
+        readings(
+            [("2024-01-02", 90), ("2024-01-03", 10), ("2024-01-04", np.nan), ("2024-01-05", 5)],
+            [("2024-01-03", 70), ("2024-01-04", 30), ("2024-01-05", 5), ("2024-01-08", 1)],
+        )
+    )
+    found = index.divergence("market")
+    assert found.index.strftime("%d").tolist() == ["02", "03", "04", "05", "08"]
+    assert found.fillna(999).tolist() == [999, -60, 999, 0, 999]
+    assert index.divergence("market", "z").fillna(999).tolist() == [999, -6, 999, 0, 999]
+    assert index.audiences == ("institution", "public")
+    assert index.readings == ("institution", "public", "divergence")
+
+
+def test_for_symbols_of_the_divergence_takes_the_markets_until_the_own_begins():
+    days = ["2024-01-02", "2024-01-03", "2024-01-04"]
+    market = readings([(d, 50) for d in days], [(d, 40) for d in days])
+    own = readings([(d, 90) for d in days], [(days[1], 20)], "600519.SH")
+    index = PanicIndex(pd.concat([market, own], ignore_index=True))
+    at = pd.DatetimeIndex(days)
+    found = index.for_symbols(("600519.SH", "000001.SZ"), at, "divergence")
+    assert found["600519.SH"].fillna(999).tolist() == [10, 70, 999]
+    assert found["000001.SZ"].tolist() == [10, 10, 10]
+    z = index.for_symbols(("600519.SH",), at, "divergence", "z")["600519.SH"]
+    assert z.fillna(999).tolist() == [1, 7, 999]  # changes over in the session where panic does
+
+
+def test_divergence_without_one_of_the_audiences_says_so():
+    index = PanicIndex(frame())
+    assert index.readings == ("all",)
+    with pytest.raises(DataError, match="no audience 'public': choose from: all"):
+        index.for_symbols(("600519.SH",), SESSIONS, "divergence")
+
+
+def test_index_out_of_order_is_taken_and_its_doubles_are_found():
+    turned = frame().iloc[::-1].reset_index(drop=True)
+    assert PanicIndex(turned).one("market")["texts"].tolist() == [1, 1]
+    with pytest.raises(DataError, match="two rows"):
+        PanicIndex(pd.concat([turned, turned.iloc[:1]], ignore_index=True))
+    with pytest.raises(DataError, match="two rows"):
+        PanicIndex(frame().iloc[[0, 0, 1, 2, 3]].reset_index(drop=True))
+
+
+def test_index_of_an_older_run_needs_no_sums():
+    assert PanicIndex(frame().drop(columns=["neg", "neu", "pos"])).scopes == ("600519.SH", "market")

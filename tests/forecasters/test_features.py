@@ -340,6 +340,22 @@ def test_returns_and_volatility_equal_a_second_computation(bars):
         assert built["volatility_4"].iloc[t] == pytest.approx(np.std(logs[t - 4 : t], ddof=1), rel=1e-6)
 
 
+def test_panic_features_of_the_divergence_are_its_own_and_causal(bars, panic_of):
+    panic = panic_of(bars)
+    assert {"public", "institution"} <= set(panic.audiences)
+    chosen = only(panic=["divergence"])
+    built = chosen.build(bars, panic).frame
+    assert list(built.columns)[:2] == ["panic_divergence", "panic_divergence_known"]
+    sides = [only(panic=[a]).build(bars, panic).frame[f"panic_{a}"] for a in ("public", "institution")]
+    found = built["panic_divergence"].to_numpy()
+    np.testing.assert_allclose(found, (sides[0] - sides[1]).to_numpy(), atol=1e-6)
+    assert np.isfinite(found).any()
+    cut = bars.sessions[len(bars.sessions) // 2]
+    early = PanicIndex(panic.frame[panic.frame["session"] <= cut])
+    part = chosen.build(bars.between(None, cut), early).frame
+    pd.testing.assert_frame_equal(part, built.loc[part.index])
+
+
 def test_panic_features_carry_a_mask_and_no_filled_value(bars, panic_of):
     panic = panic_of(bars)
     built = only(panic=["public"]).build(bars, panic).frame

@@ -181,10 +181,10 @@ def test_akshare_progress_bars_of_the_library_are_off(sites, capsys):
 def test_akshare_every_single_request_waits_its_turn_and_has_the_timeout(sites, monkeypatch):
     import requests
 
-    from qushi.market.sources import _network
+    from qushi.core import manners
 
     slept, clock, timeouts = [], [100.0], []
-    monkeypatch.setattr(_network.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(manners.time, "monotonic", lambda: clock[0])
     send = requests.Session.request
 
     def sleep(seconds):
@@ -195,7 +195,7 @@ def test_akshare_every_single_request_waits_its_turn_and_has_the_timeout(sites, 
         timeouts.append(kwargs["timeout"])
         return send(self, method, url, **kwargs)
 
-    monkeypatch.setattr(_network.time, "sleep", sleep)
+    monkeypatch.setattr(manners.time, "sleep", sleep)
     monkeypatch.setattr(requests.Session, "request", watched)
     for symbol in ("600519.SH", "000001.SZ", "510300.SH", "000300.SH"):
         for back_end in BACK_ENDS:

@@ -426,3 +426,25 @@ def test_yahoo_split_after_the_stored_sessions_changes_none_of_them(yahoo, at, t
     stored = store.read("yahoo", "AAPL")
     assert stored.one("AAPL")["close"].tolist() == pytest.approx(TRADED)
     assert stored.fingerprint == source().fetch("AAPL", "2024-01-01").fingerprint
+
+
+def test_yahoo_vix_has_no_volume_and_is_known_in_shanghai_a_session_later(yahoo):
+    from qushi.app.config import parse_experiment
+    from qushi.app.series import named_series
+
+    body = chart("^VIX")
+    body["chart"]["result"][0]["events"] = {}
+    indicators = body["chart"]["result"][0]["indicators"]
+    indicators["quote"][0]["volume"] = [0] * len(DAYS)
+    indicators["adjclose"] = [{"adjclose": CLOSE}]
+    yahoo.answer = lambda path, query: (200, json.dumps(body) if "/chart/" in path else "crumb")
+    table = {
+        "name": "x",
+        "bars": {"kind": "sample", "symbols": ["000300.SH"], "start": "2024-01-02"},
+        "series": [
+            {"name": "vix", "symbol": "^VIX", "source": {"kind": "yahoo", "pause": 0, "first_wait": 0}}
+        ],
+    }
+    (vix,) = named_series(parse_experiment(table), ["vix"], "XSHG")
+    at = pd.DatetimeIndex(["2024-01-02", "2024-01-03", "2024-01-04"])
+    np.testing.assert_array_equal(vix.at(at, "XSHG")[:, 0], [np.nan, *CLOSE[:2]])

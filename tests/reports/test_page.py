@@ -256,7 +256,7 @@ def test_inputs_with_a_result_without_figures_are_refused(inputs):
 def test_every_word_is_used():
     sources = "".join(
         p.read_text(encoding="utf-8")
-        for p in (*ASSETS.parent.glob("*.py"), *ASSETS.glob("report.*"), ASSETS / "forecast.js")
+        for p in (*ASSETS.parent.glob("*.py"), *ASSETS.glob("*.j2"), *ASSETS.glob("[!l]*.js"))
         if p.name not in ("words.py", "forecast_words.py")
     )
     unused = [k for k in WORDS if f'"{k}"' not in sources and not k.startswith("audience_")]

@@ -5,7 +5,7 @@ import pytest
 from qushi.core import Bars, PanicIndex
 from qushi.core.calendar import sessions
 from qushi.core.panic import VALUES
-from qushi.sentiment.alignment import panic_alignment
+from qushi.sentiment.alignment import panic_alignment, price_levels
 
 AT = sessions("XSHG", "2023-01-03", "2023-06-30")
 
@@ -83,3 +83,40 @@ def test_alignment_below_twenty_sessions_is_unknown(returns):
     few = bars_of(s600519=closes_of(returns)).between(None, AT[15])
     row = panic_alignment(index_of(session_bearishness=-returns), few).iloc[0]
     assert np.isnan(row["same_session"])
+
+
+def test_price_levels_are_log_levels_of_the_equal_weight_and_open_from_the_close_before():
+    at = AT[:4]
+    rows = {
+        "600519.SH": ([10.0, 11, 12, 12], [10.0, 12, 12, 15], [False] * 4),
+        "600000.SH": ([5.0, 5, 6, 8], [5.0, 6, 6, 9], [False, False, True, False]),
+    }
+    parts = []
+    for symbol, (opened, closed, suspended) in rows.items():
+        part = pd.DataFrame({"symbol": symbol, "session": at, "open": opened, "close": closed})
+        part = part.assign(
+            high=part[["open", "close"]].max(axis=1), low=part[["open", "close"]].min(axis=1)
+        )
+        parts.append(part.assign(suspended=suspended, volume=np.where(suspended, 0.0, 1.0)))
+    found = price_levels(Bars.from_frame(pd.concat(parts)), ["600519.SH", "600000.SH"])
+    # The suspended session of the second is the first's alone; its gap counts when it trades again.
+    first, second = np.log([12 / 10, 12 / 12, 15 / 12]), np.log([6 / 5, 9 / 6])
+    expected = [(first[0] + second[0]) / 2, first[1], (first[2] + second[1]) / 2]
+    np.testing.assert_allclose(found["return"], [np.nan, *expected])
+    np.testing.assert_allclose(found["close"], np.cumsum([0, *expected]))
+    bodies = [0, (np.log(12 / 11) + np.log(6 / 5)) / 2, 0, (np.log(15 / 12) + np.log(9 / 8)) / 2]
+    np.testing.assert_allclose(found["close"] - found["open"], bodies, atol=1e-12)
+
+
+def test_price_levels_of_one_symbol_have_no_row_while_it_is_suspended_and_ignore_dividends():
+    at = AT[:3]
+    frame = pd.DataFrame(
+        {"symbol": "600519.SH", "session": at, "close": [10.0, 9.0, 9.0], "volume": 1.0}
+    )
+    frame = frame.assign(open=frame["close"], high=frame["close"], low=frame["close"])
+    frame = frame.assign(factor=[1.0, 10 / 9, 10 / 9])  # a dividend of 1, nothing else
+    found = price_levels(Bars.from_frame(frame), ["600519.SH"])
+    np.testing.assert_allclose(found["close"], 0, atol=1e-12)
+    frame = frame.assign(suspended=[False, True, False], volume=[1.0, 0, 1])
+    gap = price_levels(Bars.from_frame(frame), ["600519.SH"])
+    assert gap.index.tolist() == [at[0], at[2]]

@@ -23,6 +23,15 @@ def test_archived_texts_come_back_by_window(tmp_path):
     assert source.fetch(end="2024-01-02").frame["id"].tolist() == ["a"]
 
 
+def test_archived_texts_may_count_from_when_this_machine_met_them(tmp_path):
+    path = tmp_path / "texts.sqlite"
+    TextArchive(path).add(some_texts(), now=pd.Timestamp("2024-01-02 12:00", tz="UTC"))
+    source = ArchivedTexts(url=str(path), known_from="recorded")
+    assert source.fetch(end="2024-01-02 15:00").frame["id"].tolist() == []
+    assert source.fetch(end="2024-01-02 20:00").frame["id"].tolist() == ["a"]
+    assert source.fetch().frame["id"].tolist() == ["a", "b"]
+
+
 def test_archived_texts_without_an_archive_say_how_to_fill_one(tmp_path):
     with pytest.raises(DataError, match="fill one with qushi texts import"):
         ArchivedTexts(url=str(tmp_path / "none.sqlite")).fetch()

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from qushi.core import ConfigError, DataError, Texts
 from qushi.core.calendar import session_of, sessions
 from qushi.sentiment import PanicSettings, panic_index
-from qushi.sentiment.panic import Standing, abnormal_attention, decay, rank_against_history
+from qushi.sentiment._formulas import decay
+from qushi.sentiment._ranking import NO_COUNT, Standing, abnormal_attention, rank_against_history
 
 GRID = sessions("XSHG", "2023-01-01", "2023-12-31")
 SMALL = PanicSettings(window=8, min_history=3, n_min=3)
@@ -85,7 +86,6 @@ one_text = st.tuples(
 def test_panic_index_on_random_counts_equals_the_loops(drawn):
     texts, scores = make([(noon(GRID[d]), a, s, p) for d, a, s, p in drawn])
     found = panic_index(texts, scores, "XSHG", SMALL, end=GRID[39])
-    first = min(row[0] for row in drawn)
     for scope in found.scopes:
         for audience in ("public", "institution", "all"):
             chosen = [
@@ -94,7 +94,7 @@ def test_panic_index_on_random_counts_equals_the_loops(drawn):
             if not chosen:
                 continue
             counts = []
-            for day in range(first, 40):
+            for day in range(min(row[0] for row in chosen), 40):
                 today = [row[3] for row in chosen if row[0] == day]
                 counts.append((len(today), *(sum(p[i] for p in today) for i in range(3))))
             table = found.one(scope, audience)
@@ -114,7 +114,9 @@ def test_panic_index_on_random_counts_equals_the_loops(drawn):
 )
 def test_rank_against_history_with_ties_and_gaps_equals_the_loops(values, data):
     valued = np.array(data.draw(st.lists(st.booleans(), min_size=len(values), max_size=len(values))))
-    found = rank_against_history(np.array(values), valued, SMALL)
+    nothing = np.full((1, SMALL.window), np.nan)
+    both = rank_against_history(np.array([values]), valued[None], nothing, SMALL)
+    found = Standing(both.panic[0], both.z[0], both.remembered[0])
     history = []
     for i, (b, known) in enumerate(zip(values, valued, strict=True)):
         past = history[-8:]
@@ -129,6 +131,9 @@ def test_rank_against_history_with_ties_and_gaps_equals_the_loops(values, data):
             assert found.z[i] == pytest.approx(expected)
         if known:
             history.append(b)
+    kept = history[-8:]
+    assert found.remembered[8 - len(kept) :].tolist() == kept
+    assert np.isnan(found.remembered[: 8 - len(kept)]).all()
 
 
 def test_panic_needs_exactly_min_history_earlier_sessions():
@@ -198,10 +203,13 @@ def test_agreement_is_full_on_one_side_and_none_in_balance():
 
 def test_attention_is_the_level_above_the_median_of_earlier_sessions():
     counts = np.array([0, 0, 2, 4, 0, 3, 9, 1])
-    found = abnormal_attention(counts, SMALL)
+    alive = np.arange(8) >= 2
+    nothing = np.full((1, SMALL.window), NO_COUNT)
+    found, remembered = abnormal_attention(counts[None], alive[None], nothing, SMALL)
     level = np.log1p(counts)
     expected = [level[i] - np.median(level[2:i]) if i >= 5 else np.nan for i in range(8)]
-    np.testing.assert_allclose(found, expected)
+    np.testing.assert_allclose(found[0], expected)
+    assert remembered[0].tolist() == [NO_COUNT, NO_COUNT, *counts[2:]]
 
 
 def test_decay_halves_after_the_half_life():
@@ -329,17 +337,17 @@ def test_planted_text_after_the_close_counted_the_same_day_is_caught(monkeypatch
         days = moments.tz_convert("Asia/Shanghai").normalize()
         return session_of(days, calendar, "00:00")
 
-    monkeypatch.setattr("qushi.sentiment.panic.session_of", by_date)
+    monkeypatch.setattr("qushi.sentiment.admission.session_of", by_date)
     with pytest.raises(AssertionError):
         test_panic_index_cut_short_is_bit_equal_up_to_the_cut()
 
 
 def test_planted_rank_against_the_whole_sample_is_caught(monkeypatch):
-    def among_all(b, valued, settings):
-        rank = pd.Series(b).rank(pct=True).to_numpy() * 100
-        return Standing(np.where(valued, rank, np.nan), np.zeros(len(b)))
+    def among_all(b, valued, remembered, settings):
+        rank = pd.DataFrame(b).rank(axis=1, pct=True).to_numpy() * 100
+        return Standing(np.where(valued, rank, np.nan), np.zeros(b.shape), remembered)
 
-    monkeypatch.setattr("qushi.sentiment.panic.rank_against_history", among_all)
+    monkeypatch.setattr("qushi.sentiment.panic_builder.rank_against_history", among_all)
     with pytest.raises(AssertionError):
         test_panic_index_cut_short_is_bit_equal_up_to_the_cut()
 

@@ -12,6 +12,7 @@ from qushi.sentiment.sources._base import TextSource
 from qushi.sentiment.sources._fields import with_suffix
 from qushi.sentiment.sources.csv import CsvTexts
 from qushi.sentiment.sources.jsonl import JsonlTexts
+from qushi.sentiment.sources.parquet import ParquetTexts
 from qushi.sentiment.sources.sample import SampleTexts
 
 
@@ -31,7 +32,8 @@ def local(texts):
 
 
 def test_kinds_hold_the_sources_of_files_and_the_sample():
-    assert {"csv", "jsonl", "sample"} <= set(kinds("qushi.sentiment.sources"))
+    found = set(kinds("qushi.sentiment.sources"))
+    assert {"akshare", "csv", "folder", "jsonl", "parquet", "rss", "sample"} <= found
 
 
 def test_csv_with_a_mapping_reads_their_columns_as_ours(write):
@@ -266,3 +268,220 @@ def test_csv_row_without_words_is_left_out_and_counted(tmp_path):
     source = CsvTexts(path=str(path))
     assert source.fetch().frame["body"].tolist() == ["跌了"]
     assert source.counts.dropped == 1
+
+
+# How exact a time is ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "precision", "read"),
+    [
+        (["2016-05-03 00:00:00", "2016-05-04 00:00:00"], "auto", ["23:59:59.999999"] * 2),
+        (["2016-05-03 00:00:00", "2016-05-04 09:30:00"], "auto", ["00:00:00", "09:30:00"]),
+        (["2016-05-03 00:00:00", "2016-05-04"], "auto", ["23:59:59.999999"] * 2),
+        (["2016-05-03 00:00:00", "2016-05-04 00:00:00"], "second", ["00:00:00"] * 2),
+        (["2016-05-03 00:00:00", "2016-05-04 09:30:00"], "day", ["23:59:59.999999"] * 2),
+        (["2016-05-03 15:00", "2016-05-04 09:30:10"], "minute", ["15:00:59.999999", "09:30:59.999999"]),
+        (["2016-05-03", "2016-05-04 09:30:10"], "minute", ["23:59:59.999999", "09:30:59.999999"]),
+        (["2016-05-03 15:00", "2016-05-04 09:30:10"], "auto", ["15:00:00", "09:30:10"]),
+    ],
+)
+def test_precision_says_from_when_in_its_span_a_time_counts(write, given, precision, read):
+    rows = "".join(f"{at},文{k}\n" for k, at in enumerate(given))
+    texts = CsvTexts(path=write(f"time,body\n{rows}"), precision=precision).fetch()
+    found = texts.frame.sort_values("body")["published_at"].dt.tz_convert("Asia/Shanghai")
+    assert [str(at)[11:-6] for at in found] == read
+    assert [str(at)[:10] for at in found] == [at[:10] for at in given]
+
+
+def test_column_of_midnights_is_read_as_dates_and_it_is_said(write):
+    source = CsvTexts(path=write("time,body\n2016-01-08 00:00:00,文\n2016-01-07 00:00:00,字\n"))
+    texts = source.fetch()
+    session = session_of(pd.DatetimeIndex(texts.available_at), "XSHG")
+    assert list(session) == [pd.Timestamp("2016-01-08"), pd.Timestamp("2016-01-11")]
+    assert "every time in column 'time' is midnight, so they are read as" in source.take_notes()[0]
+    assert source.take_notes() == ()
+    exact = CsvTexts(path=source.path, precision="second")
+    session = session_of(pd.DatetimeIndex(exact.fetch().available_at), "XSHG")
+    assert session[0] == pd.Timestamp("2016-01-07")
+    assert exact.take_notes() == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("2016-05-03T00:00:00Z", "2016-05-04 07:59:59.999999+08:00"),  # a date on the clock of London
+        ("2016-05-03T00:00:00+08:00", "2016-05-03 23:59:59.999999+08:00"),
+    ],
+)
+def test_midnights_with_a_zone_end_on_the_clock_that_stated_them(write, given, read):
+    assert local(CsvTexts(path=write(f"time,body\n{given},文\n")).fetch()) == [read]
+
+
+def test_midnights_as_numbers_are_dates_too(write):
+    path = write("time,body\n1451836800,文\n")  # 2016-01-04 00:00 in Shanghai
+    texts = CsvTexts(path=path, date_format="unix").fetch()
+    assert local(texts) == ["2016-01-04 23:59:59.999999+08:00"]
+    path = write("time,body\n1451836800,文\n1451872800,字\n")
+    assert local(CsvTexts(path=path, date_format="unix").fetch())[0] == "2016-01-04 00:00:00+08:00"
+
+
+def test_day_of_a_clock_change_ends_when_it_ends(write):
+    path = write("time,body\n2021-11-07 00:00:00,文\n")  # 25 hours long in New York
+    texts = CsvTexts(path=path, zone="America/New_York").fetch()
+    assert str(texts.available_at[0]) == "2021-11-08 04:59:59.999999+00:00"
+
+
+def test_zone_inside_a_date_format_is_kept_row_by_row(write):
+    rows = "2016-01-04 10:00 +0000,文\n2016-01-04 10:00 +0800,字\nsoon,词\n"
+    path = write("time,body\n" + rows)
+    texts = CsvTexts(path=path, date_format="%Y-%m-%d %H:%M %z", on_bad="drop").fetch()
+    assert local(texts) == ["2016-01-04 10:00:00+08:00", "2016-01-04 18:00:00+08:00"]
+
+
+def test_delay_counts_from_the_stated_time_and_a_later_first_seen_holds(write):
+    seen = {"甲": "", "乙": "2016-01-04 10:05", "丙": "2016-01-05 9:00"}
+    rows = "".join(f"2016-01-04 10:00,{at},{body}\n" for body, at in seen.items())
+    source = CsvTexts(path=write("time,first_seen,body\n" + rows), delay=15)
+    texts = source.fetch()
+    assert set(local(texts)) == {"2016-01-04 10:00:00+08:00"}
+    available = texts.available_at.dt.tz_convert("Asia/Shanghai").dt.strftime("%d %H:%M")
+    assert dict(zip(texts.frame["body"], available, strict=True)) == {
+        "甲": "04 10:15",
+        "乙": "04 10:15",
+        "丙": "05 09:00",
+    }
+    assert source.declared.delay == 15
+    assert source.declared.audience == "public"
+
+
+# What a row may say besides --------------------------------------------------------------------------
+
+
+def test_counts_mentions_and_times_of_edit_and_deletion_are_read(write):
+    path = write(
+        "编号,time,改,删,body,阅读,评论,提到\n"
+        '7,2016-01-04 10:00,2016-01-05 11:00,,甲,1.2万,3,"600519,000001；sz300333"\n'
+        "8,2016-01-04 12:00,,2016-01-06 09:30,乙,,,\n"
+    )
+    source = CsvTexts(
+        path=path,
+        source="s",
+        columns={"id": "编号", "edited_at": "改", "deleted_at": "删", "reads": "阅读",
+                 "comments": "评论", "mentions": "提到"},
+    )  # fmt: skip
+    frame = source.fetch().frame.set_index("id")
+    assert frame.loc["s:7", "reads"] == 12000
+    assert frame.loc["s:7", "comments"] == 3
+    assert frame.loc["s:7", "mentions"] == "600519.SH 000001.SZ 300333.SZ"
+    assert str(frame.loc["s:7", "edited_at"]) == "2016-01-05 03:00:00+00:00"
+    assert frame.loc["s:8", ["reads", "comments"]].isna().all()
+    assert frame.loc["s:8", "mentions"] == ""
+    assert dict(source.gone) == {"s:8": pd.Timestamp("2016-01-06 01:30", tz="UTC")}
+    assert len(source.fetch(symbol="300333.SZ")) == 1
+
+
+@pytest.mark.parametrize("value", ["many", "-1"])
+def test_count_that_is_none_is_refused_or_dropped(write, value):
+    path = write(f"time,body,reads\n2016-01-04,甲,{value}\n2016-01-04,乙,5\n")
+    with pytest.raises(DataError, match=f"row 1: '{value}' in column 'reads' is no count"):
+        CsvTexts(path=path).fetch()
+    source = CsvTexts(path=path, on_bad="drop")
+    assert source.fetch().frame["body"].tolist() == ["乙"]
+    assert source.counts.dropped == 1
+
+
+def test_text_that_was_taken_back_stays_a_text(write):
+    path = write("time,deleted_at,id,body\n2016-01-04 10:00,2016-01-04 10:30,1,快跑\n")
+    source = CsvTexts(path=path)
+    assert local(source.fetch()) == ["2016-01-04 10:00:00+08:00"]
+    assert list(source.gone) == ["posts:1"]
+
+
+def test_rows_of_one_id_with_other_words_are_versions_each_from_its_time(write):
+    path = write(
+        "time,edited_at,id,body\n"
+        "2016-01-04 10:00,2016-01-06 12:00,1,第三\n"
+        "2016-01-04 10:00,,1,第一\n"
+        "2016-01-04 10:00,2016-01-05 12:00,1,第二\n"
+        "2016-01-04 10:00,2016-01-05 13:00,1,第二\n"
+        "2016-01-04 09:00,,2,另一条\n"
+    )
+    source = CsvTexts(path=path, source="s")
+    texts = source.fetch()
+    assert texts.frame["id"].tolist() == ["s:2", "s:1", "s:1@2", "s:1@3"]
+    assert texts.frame["body"].tolist() == ["另一条", "第一", "第二", "第三"]
+    assert texts.text_ids.tolist() == ["s:2", "s:1", "s:1", "s:1"]
+    assert texts.available_at.is_monotonic_increasing
+    assert source.counts.duplicates == 1
+
+
+def test_other_words_without_a_later_time_are_not_known_earlier(write):
+    path = write("time,id,body\n2016-01-04 10:00,1,第一\n2016-01-04 10:00,1,事后改的\n")
+    source = CsvTexts(path=path)
+    assert source.fetch().frame["body"].tolist() == ["第一"]
+    assert source.counts.duplicates == 1
+
+
+# Parquet ---------------------------------------------------------------------------------------------
+
+
+def test_parquet_gives_what_the_same_rows_of_a_csv_give(write, tmp_path):
+    path = write(
+        "id,time,body,symbol,reads,weight\n"
+        "7,2016-01-04 10:00:00,跌停,000573,12,1.5\n8,2016-01-04 11:00:00,大涨,,,2\n"
+    )
+    table = pd.DataFrame(
+        {
+            "id": [7, 8],
+            "time": pd.to_datetime(["2016-01-04 10:00:00", "2016-01-04 11:00:00"]),
+            "body": ["跌停", "大涨"],
+            "symbol": ["000573", None],
+            "reads": [12.0, None],
+            "weight": [1.5, 2.0],
+        }
+    )
+    table.to_parquet(tmp_path / "posts.parquet")
+    found = ParquetTexts(path=str(tmp_path / "posts.parquet"), source="s").fetch()
+    assert found.fingerprint == CsvTexts(path=path, source="s").fetch().fingerprint
+    assert found.frame["id"].tolist() == ["s:7", "s:8"]
+
+
+def test_parquet_keeps_zones_and_dates(tmp_path):
+    table = pd.DataFrame(
+        {
+            "time": pd.to_datetime(["2016-01-04 10:00:00", None], utc=True),
+            "first_seen": [None, pd.Timestamp("2016-01-05").date()],
+            "body": ["甲", "乙"],
+        }
+    )
+    table.to_parquet(tmp_path / "posts.parquet")
+    source = ParquetTexts(path=str(tmp_path / "posts.parquet"), on_bad="drop")
+    assert local(source.fetch()) == ["2016-01-04 18:00:00+08:00"]
+    assert source.counts.dropped == 1
+    table["time"] = table["time"].fillna(pd.Timestamp("2016-01-04 03:00", tz="UTC"))
+    table.to_parquet(tmp_path / "posts.parquet")
+    seen = source.fetch().frame.set_index("body")["first_seen"]
+    assert str(seen["乙"].tz_convert("Asia/Shanghai")) == "2016-01-05 23:59:59.999999+08:00"
+
+
+def test_parquet_that_is_none_and_a_missing_column_are_named(write, tmp_path):
+    with pytest.raises(DataError, match=r"posts\.parquet is no Parquet file that can be read"):
+        ParquetTexts(path=write("time,body\n", "posts.parquet")).fetch()
+    pd.DataFrame({"when": ["2016-01-04"], "body": ["甲"]}).to_parquet(tmp_path / "x.parquet")
+    with pytest.raises(DataError, match=r"x\.parquet has no column 'time': it has \['when', 'body'\]"):
+        ParquetTexts(path=str(tmp_path / "x.parquet")).fetch()
+
+
+@pytest.mark.parametrize("kind", ["csv.gz", "jsonl.gz"])
+def test_cut_off_archive_is_one_sentence(write, kind):
+    whole = Path(write('{"time": "2016-01-04", "body": "甲"}\n' * 50, f"posts.{kind}"))
+    whole.write_bytes(whole.read_bytes()[:-20])
+    source = (CsvTexts if kind == "csv.gz" else JsonlTexts)(path=str(whole))
+    with pytest.raises(DataError, match="that can be read"):
+        source.fetch()
+
+
+def test_jsonl_with_a_line_separator_inside_a_text_is_one_row(write):
+    line = json.dumps({"time": "2016-01-04", "body": "甲\u2028乙\x85丙"}, ensure_ascii=False)
+    assert len(JsonlTexts(path=write(line, "posts.jsonl")).fetch()) == 1

@@ -26,6 +26,17 @@ SETTINGS = {
         {"base": {"kind": "top_k", "k": 2, "every": 4}, "mode": "scale"},
         {"base": {"kind": "trend_follow"}, "mode": "scale", "sign": "buy_panic", "step": 0.1},
     ],
+    "panic_contrarian": [
+        {"cooldown": 5},
+        {"threshold": 80, "release": 60, "hold": 3, "cooldown": 0, "audience": "public"},
+        {"threshold": 70, "release": 70, "hold": 2, "cooldown": 2, "sign": "avoid_panic"},
+    ],
+    "panic_divergence": [
+        {},
+        {"threshold": 20, "leave": -10, "sign": "with_public"},
+        {"base": {"kind": "trend_follow"}, "threshold": 25},
+        {"base": {"kind": "top_k", "k": 2, "every": 4}, "sign": "with_public"},
+    ],
 }
 CASES = [(kind, table) for kind in kinds("qushi.strategies") for table in SETTINGS.get(kind, [{}])]
 
@@ -46,6 +57,7 @@ def signals() -> Signals:
     expected, p_up = frame(random.normal(0, 0.01, (60, 4)), 0.2), frame(random.random((60, 4)), 0.3)
     expected.iloc[:8] = p_up.iloc[:8] = np.nan
     panic = {a: frame(random.random((60, 4)) * 100, 0.3) for a in ("public", "institution", "all")}
+    panic["divergence"] = panic["public"] - panic["institution"]
     return Signals(close, expected, p_up, panic)
 
 
@@ -69,7 +81,7 @@ def _poisoned(signals: Signals, session: pd.Timestamp, poison: float) -> Signals
         after(signals.close, 0, np.inf),
         after(signals.expected_return, -np.inf, np.inf),
         after(signals.p_up, 0, 1),
-        {a: after(f, 0, 100) for a, f in signals.panic.items()},
+        {a: after(f, -100 if a == "divergence" else 0, 100) for a, f in signals.panic.items()},
     )
 
 
@@ -146,6 +158,6 @@ def test_decided_weights_in_force_never_sum_above_one(strategy: Strategy, signal
 
 def test_settings_survive_a_round_trip_through_a_table(strategy: Strategy) -> None:
     table = strategy.model_dump(mode="json", exclude_none=True)
-    if "base" in table:  # the kind of a wrapped strategy is its class, not a setting
+    if table.get("base") is not None:  # the kind of a wrapped strategy is its class, not a setting
         table["base"] = strategy.base
     assert type(strategy).parse(table, "test") == strategy
