@@ -27,7 +27,7 @@ def about_run(
         "language": settings.language,
         "notes": [[note.en, note.zh] for note in notes],
         "failures": [list(failure) for failure in outcome.failures],
-        "classifier": {} if inputs.classifier is None else _shown(inputs.classifier.facts),
+        "classifier": {} if inputs.classifier is None else shown_facts(inputs.classifier.facts),
         "adjustment": outcome.bars.adjustment,
         "calendar": outcome.bars.calendar,
         "benchmark": str(outcome.benchmark.name),
@@ -52,7 +52,7 @@ def _facts(
     return {**facts, "seconds": f"{seconds:.1f}"}
 
 
-def _shown(facts: Mapping[str, Any]) -> dict[str, str]:
+def shown_facts(facts: Mapping[str, Any]) -> dict[str, str]:
     """A classifier's facts as the page shows them: flat, rounded, without the long ones."""
     shown = {}
     for key, value in facts.items():

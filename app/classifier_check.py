@@ -8,9 +8,9 @@ from ..core import QUIET, Progress, Texts
 from ..core.calendar import ZONES
 from ..core.places import expand
 from ..sentiment import Scorer, read_labels
-from ..sentiment.evaluation import classes_of, evaluate_probabilities
-from ..sentiment.labels import label_times
-from ..sentiment.refitting import RefittedScorer
+from ..sentiment.scorers.refitting import RefittedScorer
+from ..sentiment.training.evaluation import classes_of, evaluate_probabilities
+from ..sentiment.training.labels import label_times
 from .experiment_file import CheckSettings
 
 

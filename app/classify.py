@@ -28,9 +28,9 @@ from ..sentiment import (
     train_classifier,
     train_linear,
 )
-from ..sentiment.labels import label_times
-from ..sentiment.refitting import Refit, RefittedScorer, block_starts, known_labels
-from ..sentiment.splitting import knowledge_cutoff
+from ..sentiment.scorers.refitting import Refit, RefittedScorer, block_starts, known_labels
+from ..sentiment.training.labels import label_times
+from ..sentiment.training.splitting import knowledge_cutoff
 from .classifier_check import check_by_symbol, read_check
 from .experiment_file import ClassifierSettings
 from .workspace import Workspace

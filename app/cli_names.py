@@ -9,7 +9,7 @@ from .options import Settings, check_day, counted, parse_settings
 from .shell import Json, Store, emit, emit_table, guarded, show_path
 
 if TYPE_CHECKING:
-    from ..sentiment.naming import NameTable
+    from ..sentiment.cleaning.naming import NameTable
 
 app = typer.Typer(help="Names of shares: fetch, list, try on a text.", no_args_is_help=True)
 
@@ -26,8 +26,8 @@ Undated = Annotated[
 @guarded
 def fetch(set_: Settings = None, file: File = None, json: Json = False, store: Store = None) -> None:
     """Fetch the exchanges' lists and changes of names; aliases in the table are kept."""
-    from ..sentiment.exchange_names import ExchangeNames, merged
-    from ..sentiment.naming import NameSettings, NameTable
+    from ..sentiment.cleaning.exchange_names import ExchangeNames, merged
+    from ..sentiment.cleaning.naming import NameSettings, NameTable
 
     source = ExchangeNames.parse(parse_settings(set_), "texts names fetch")
     settings = NameSettings(path="" if file is None else str(file))
@@ -92,7 +92,7 @@ def check(
 
 
 def _read(file: Path | None, undated: bool) -> "NameTable":
-    from ..sentiment.naming import NameSettings, NameTable
+    from ..sentiment.cleaning.naming import NameSettings, NameTable
 
     table = NameTable.read(NameSettings(path="" if file is None else str(file), undated=undated))
     if table.remarks and not undated:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from ..core import Progress
     from ..sentiment import TrainingReport
-    from ..sentiment.scoring import Scorer
+    from ..sentiment.scorers.scoring import Scorer
 
 app = typer.Typer(help="Text classifier: train, evaluate, score.", no_args_is_help=True)
 
@@ -150,8 +150,8 @@ def evaluate(
     Texts are cleaned first: each once, none with two labels, none that trained the classifier.
     """
     from ..sentiment import load_scorer, read_labels
-    from ..sentiment.baselines import baseline_of, judge, train_baseline
-    from ..sentiment.training_report import seen_by
+    from ..sentiment.training.baselines import baseline_of, judge, train_baseline
+    from ..sentiment.training.report import seen_by
     from .classifier_tables import read_names, show_figures
     from .console import ConsoleProgress
 
@@ -212,7 +212,7 @@ def score(
     """
     from ..core import ConfigError
     from .console import ConsoleProgress
-    from .score_file import check_output, score_file
+    from .score_file import check_output, score_file, survey
 
     if archive == (file is not None):
         raise ConfigError("give either a FILE of texts or --archive")
@@ -220,6 +220,7 @@ def score(
         raise ConfigError("--archive keeps the scores in the store: leave out --out")
     if file is not None and out is not None:
         check_output(file, out)
+    surveyed = None if file is None else survey(file, text)
     place = workspace(store)
     with ConsoleProgress(quiet=json) as progress:
         scorer = _scorer(model, precision, output_names, threads)
@@ -230,7 +231,9 @@ def score(
             return
         else:
             kept = place.archive if scorer.facts["kind"] == "transformer" else None
-            done = score_file(scorer, file, out, text=text, archive=kept, progress=progress)
+            done = score_file(
+                scorer, file, out, text=text, archive=kept, progress=progress, surveyed=surveyed
+            )
     if json:
         emit({"rows": done, "out": None if out is None else str(out.resolve())})
     elif out is None:
@@ -245,7 +248,7 @@ def _scorer(model: str, precision: str, output_names: str, threads: int) -> "Sco
     from ..core import ConfigError
     from ..core.errors import near_names
     from ..sentiment import load_scorer
-    from ..sentiment.scoring import Precision
+    from ..sentiment.scorers.scoring import Precision
 
     known = {name: name for name in get_args(Precision)}
     if precision not in known:

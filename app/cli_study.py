@@ -8,7 +8,7 @@ import typer
 from .shell import Json, Store, emit, emit_table, guarded, show_path, workspace
 
 if TYPE_CHECKING:
-    from ..sentiment.study import PanicStudy
+    from ..sentiment.study.panic_study import PanicStudy
 
 _OFFSETS = (-20, -10, -5, -3, -1, 1, 2, 3, 5, 10, 15, 20)
 """Offsets around extremes that a terminal shows; --out and --json have all."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..sentiment import TextSource
-    from ..sentiment.fetching import SourceFetch
+    from ..sentiment.archive.fetching import SourceFetch
 
 app = typer.Typer(help="Texts: fetch, import, list, status.", no_args_is_help=True)
 
@@ -126,7 +126,7 @@ def fetch(
     fails is named and costs no other. After Ctrl-C the same command goes on from there.
     """
     from ..core import ConfigError
-    from ..sentiment.fetching import fetch_all
+    from ..sentiment.archive.fetching import fetch_all
     from .console import ConsoleProgress
 
     check_day("--start", start)

@@ -32,7 +32,7 @@ from ..core import (
 )
 from ..core.calendar import PER_YEAR
 from ..forecasters import LastFold, forecast_quality
-from ..sentiment.alignment import panic_alignment
+from ..sentiment.study.alignment import panic_alignment
 from ..strategies import Signals, Strategy
 from .config import Experiment, UserStrategy
 from .fitting import fit_models, no_fits

@@ -17,11 +17,11 @@ from ..core.errors import near_names
 from ..forecasters import FeatureSet, WalkForward
 from ..forecasters.series import Form
 from ..sentiment import LinearSettings, PanicSettings, TrainingSettings
-from ..sentiment.cleaning import TextCleaning
-from ..sentiment.naming import NameSettings
-from ..sentiment.scoring import Precision, ScorerKind
-from ..sentiment.sectors import SectorSettings
-from ..sentiment.study_settings import StudySettings
+from ..sentiment.cleaning.cleaner import TextCleaning
+from ..sentiment.cleaning.naming import NameSettings
+from ..sentiment.index.sectors import SectorSettings
+from ..sentiment.scorers.scoring import Precision, ScorerKind
+from ..sentiment.study.settings import StudySettings
 
 Language = Literal["en", "zh"]
 Window = tuple[str | None, str | None]

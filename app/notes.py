@@ -14,6 +14,7 @@ from ..sentiment import Scorer
 from .config import Experiment
 from .experiment import Outcome
 from .market_notes import market_notes
+from .reading import Reading
 
 _TOO_GOOD = 0.60  # direction accuracy of daily prices that deserves disbelief
 _ENOUGH = 100  # forecasts below which an accuracy is noise anyway
@@ -39,6 +40,11 @@ _REFITTED = Said(
     "than the texts that it read; texts before {first} have no score and stand in no index.",
     "分类器共训练 {n} 次，至多每 {every} 个交易日一次，每次只用早于所读文本的标签；"
     "{first} 之前的文本没有打分，不计入指数。",
+)
+_CLEANED = Said(
+    "{n} of {all} texts are left out of the panic index as copies, advertising or the like: see "
+    "[text_cleaning].",
+    "{all} 条文本中有 {n} 条因重复、广告等原因不计入恐慌指数：见 [text_cleaning]。",
 )
 _FOREIGN_FORECASTS = Said(
     "The forecasts come from a file: how they were fitted, and whether they know the future, cannot be "
@@ -74,6 +80,7 @@ def notes_of(
     """Every warning of a run, what concerns all numbers first."""
     notes = [
         *about_texts(texts, classifier),
+        *about_cleaning(outcome.reading),
         *market_notes(experiment.settings.backtest, experiment.rules, outcome.bars, outcome.results),
     ]
     if experiment.settings.forecasts is not None:
@@ -128,6 +135,16 @@ def about_texts(texts: Texts | None, classifier: Scorer | None) -> list[Said]:
     if inside:
         notes.append(_CONTAMINATED.fill(n=inside, all=len(texts), cutoff=cutoff))
     return notes
+
+
+def about_cleaning(reading: Reading | None) -> list[Said]:
+    """What was left out of the texts before they were counted, and what their names rest on."""
+    if reading is None or reading.cleaning is None:
+        return []
+    report = reading.cleaning
+    if not report.dropped:
+        return list(report.remarks)
+    return [_CLEANED.fill(n=f"{report.dropped:,}", all=f"{report.texts:,}"), *report.remarks]
 
 
 def _about_refits(facts: Mapping[str, Any]) -> list[Said]:

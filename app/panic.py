@@ -14,7 +14,7 @@ from .classify import Ready, prepare_classifier
 from .config import Experiment
 from .experiment import reading_of
 from .inputs import Inputs, load_inputs, ready_inputs
-from .notes import about_texts
+from .notes import about_cleaning, about_texts
 from .reading import Reading, read_archive
 from .workspace import Workspace
 
@@ -44,7 +44,8 @@ def read_panic(
     if ready is None:
         raise ConfigError("[texts] needs a [classifier]")
     reading = reading_of(experiment, inputs, place.archive, progress)
-    return PanicReading(reading, inputs, ready, tuple(about_texts(inputs.texts, ready.classifier)))
+    warnings = (*about_texts(inputs.texts, ready.classifier), *about_cleaning(reading))
+    return PanicReading(reading, inputs, ready, warnings)
 
 
 def published_panic(
@@ -86,7 +87,7 @@ def published_panic(
     # The first texts are the likeliest to be older than what the classifier has learned from.
     warnings = about_texts(first, ready.classifier) or about_texts(reading.texts, ready.classifier)
     inputs = inputs.with_classifier(ready.classifier)
-    return PanicReading(reading, inputs, ready, (*warnings, *reading.notes))
+    return PanicReading(reading, inputs, ready, (*warnings, *about_cleaning(reading), *reading.notes))
 
 
 def _need_texts(experiment: Experiment) -> None:

@@ -15,9 +15,9 @@ from ..core.notes import Said
 from ..core.panic import ALL, DIVERGENCE, INSTITUTION, MARKET, PUBLIC, VALUES
 from ..reports.inputs import Language
 from ..reports.panic_page import PanicPageInput
-from ..sentiment.admission import weight_warnings
-from ..sentiment.study import PanicStudy
-from .about import _shown
+from ..sentiment.index.admission import weight_warnings
+from ..sentiment.study.panic_study import PanicStudy
+from .about import shown_facts
 from .config import Experiment
 from .inputs import Inputs
 from .panic import PanicReading
@@ -60,7 +60,7 @@ def panic_page_of(
         bars=bars,
         benchmark=_benchmark(inputs),
         implied=implied_fear(experiment, bars, progress),
-        classifier=_shown(reading.ready.classifier.facts),
+        classifier=shown_facts(reading.ready.classifier.facts),
         cleaning=reading.reading.cleaning,
         facts=_facts(experiment, reading),
         warnings=tuple(warnings),

@@ -13,7 +13,7 @@ import pandas as pd
 from ..core import QUIET, Bars, ConfigError, PanicIndex, Progress
 from ..core.calendar import sessions
 from ..core.panic import ALL, MARKET, SECTOR
-from ..sentiment.study import PanicStudy, panic_study
+from ..sentiment.study.panic_study import PanicStudy, panic_study
 from .config import Experiment
 from .panic import read_panic
 from .series import named_series

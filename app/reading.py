@@ -17,10 +17,10 @@ from ..core import QUIET, DataError, PanicIndex, Progress, Texts
 from ..core.hashing import hash_frame
 from ..core.notes import Said
 from ..sentiment import Scorer, panic_index
-from ..sentiment.cleaning import Cleaner, CleaningReport
-from ..sentiment.naming import NameTable
-from ..sentiment.panic_store import PanicRecipe, grow
-from ..sentiment.sectors import Sectors
+from ..sentiment.cleaning.cleaner import Cleaner, CleaningReport
+from ..sentiment.cleaning.naming import NameTable
+from ..sentiment.index.sectors import Sectors
+from ..sentiment.index.store import PanicRecipe, grow
 from ..sentiment.sources.archive import ArchivedTexts
 from .config import Experiment
 from .experiment_file import ExperimentFile

@@ -22,7 +22,7 @@ from .config import Experiment
 from .experiment import Outcome, compute
 from .importance import importance_of
 from .inputs import Inputs, ready_inputs
-from .notes import about_texts, notes_of
+from .notes import about_cleaning, about_texts, notes_of
 from .page import PANIC, read_about, write_page, write_sheets
 from .panic import PanicReading
 from .panic_page import panic_page_of
@@ -98,7 +98,6 @@ def run_experiment(
     inputs, ready = ready_inputs(experiment, place, progress)
     outcome = compute(experiment, inputs, place.checkpoints, progress, _archive(inputs, place), jobs)
     classifier = None if ready is None else ready.classifier
-    notes_on_texts = tuple(about_texts(inputs.texts, classifier))
     notes = notes_of(experiment, outcome, inputs.texts, classifier)
     check = pd.DataFrame() if ready is None else ready.check
     data = _fingerprints(inputs) | {"rules": experiment.rules.book}
@@ -118,7 +117,8 @@ def run_experiment(
         run.write_json("about", about)
         run.record(description=settings.description, pipeline_seconds=seconds)
         if outcome.reading is not None and ready is not None:
-            read = PanicReading(outcome.reading, inputs, ready, notes_on_texts)
+            said = (*about_texts(inputs.texts, classifier), *about_cleaning(outcome.reading))
+            read = PanicReading(outcome.reading, inputs, ready, said)
             write_panic_page(panic_page_of(experiment, read, progress=progress), run.folder / PANIC)
         write_page(run.folder)
     place.trials.record(trials_of_run(experiment, outcome, started))

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from ..core import QUIET, DataError, Progress
 from ..sentiment import TextArchive
-from ..sentiment.scoring import PROBABILITIES, Scorer
+from ..sentiment.scorers.scoring import PROBABILITIES, Scorer
 from .tables import check_writable
 
 ROWS = 20_000
@@ -52,13 +52,15 @@ def score_file(
     text: str = "text",
     archive: TextArchive | None = None,
     progress: Progress = QUIET,
+    surveyed: tuple[int, list[str]] | None = None,
 ) -> int:
     """Score the column `text` of a file into the file `out`; the number of rows.
 
-    Raises `DataError` for a file without that column and for one that cannot be read.
+    `surveyed` is what `survey` has found, where it was asked already.  Raises `DataError` for a file
+    without that column and for one that cannot be read.
     """
     check_output(file, out)
-    total, names = _survey(file, text)
+    total, names = surveyed or survey(file, text)
     within = _Within(progress)
     progress.begin(_TASK, total)
     with (
@@ -72,8 +74,11 @@ def score_file(
     return total
 
 
-def _survey(file: Path, text: str) -> tuple[int, list[str]]:
-    """How many rows there are, and every column that any of them has."""
+def survey(file: Path, text: str) -> tuple[int, list[str]]:
+    """How many rows there are, and every column that any of them has or will have.
+
+    Reads the whole file once, so that what is wrong with it is told before a model is loaded.
+    """
     total, names = 0, dict[str, None]()
     for block in blocks(file, text):
         total += len(block.texts)

@@ -19,7 +19,7 @@ from ..backtests.trials import TrialRegistry
 from ..core.places import store_folder
 from ..market import BarStore
 from ..sentiment import TextArchive
-from ..sentiment.panic_store import PanicStore
+from ..sentiment.index.store import PanicStore
 
 
 @dataclass(frozen=True)

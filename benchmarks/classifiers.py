@@ -24,7 +24,7 @@ from pathlib import Path
 import pandas as pd
 
 from qushi.sentiment import TrainingReport, TrainingSettings, clean_labels, read_labels, train_classifier
-from qushi.sentiment.splitting import stratified_split
+from qushi.sentiment.training.splitting import stratified_split
 
 SEEDS = (0, 1)
 SHAPE = TrainingSettings(hidden=256, heads=8, layers=1, dropout=0.3, epochs=3, max_length=64)

@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 
 from qushi.core import Texts
-from qushi.sentiment.cleaning import Cleaner, TextCleaning
-from qushi.sentiment.naming import NameTable
+from qushi.sentiment.cleaning.cleaner import Cleaner, TextCleaning
+from qushi.sentiment.cleaning.naming import NameTable
 
 BATCH = 10_000
 SIZES = (10_000, 100_000, 1_000_000)

@@ -17,7 +17,7 @@ import pandas as pd
 
 from qushi.core import Texts
 from qushi.core.calendar import sessions
-from qushi.sentiment.panic import PanicBuilder, extend, panic_index
+from qushi.sentiment.index.panic import PanicBuilder, extend, panic_index
 
 SYMBOLS, SESSIONS, BATCH = 500, 1_000, 20_000
 GRID = sessions("XSHG", "2018-01-01")[:SESSIONS]

@@ -24,9 +24,9 @@ import pandas as pd
 
 from qushi.core import Texts
 from qushi.sentiment import Classifier, TextArchive, TrainingSettings, load_scorer
-from qushi.sentiment._runtime import quiet_transformers
-from qushi.sentiment.scoring import Precision
-from qushi.sentiment.scratch import build_base
+from qushi.sentiment.scorers._runtime import quiet_transformers
+from qushi.sentiment.scorers.scoring import Precision
+from qushi.sentiment.training.scratch import build_base
 
 LETTERS = np.array([chr(0x4E00 + n) for n in range(3_000)])
 WORDS = np.array(

@@ -45,8 +45,8 @@ class Texts:
 
     frame
         `id` (unique string), `published_at` (UTC), `first_seen` and `edited_at` (UTC, NaT where
-        unknown), `source`, `audience` ("public" or "institution"), `symbol` (the one that it was written
-        about, or None: the market), `mentions` (other symbols that it names, with blanks between, or ""),
+        unknown), `source`, `audience` ("public" or "institution"), `symbol` (what it was written
+        about, or None: the market), `mentions` (other symbols that it names, with blanks between),
         `title`, `body`, `weight` (> 0, 1 by default), `reads` and `comments` (counts as they were when
         the text was seen, NaN where unknown), `version_of` (id of the text that this row is a later
         version of, or None).
@@ -92,7 +92,7 @@ class Texts:
     @classmethod
     def from_frame(cls, frame: pd.DataFrame, *, synthetic: bool = False) -> Self:
         """From a table with `id`, `published_at`, `audience` and `body`; the rest has defaults."""
-        table = frame.copy()
+        table = frame.reset_index(drop=True)
         for name in ("id", "published_at", "audience", "body"):
             if name not in table.columns:
                 raise DataError(f"texts lack the column {name!r}; received {list(frame.columns)}")

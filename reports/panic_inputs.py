@@ -10,13 +10,13 @@ from ..core import Bars, DataError, PanicIndex, Texts
 from ..core.errors import near_names
 from ..core.notes import Said
 from ..core.panic import ALL, DIVERGENCE, INSTITUTION, MARKET, PUBLIC
-from ..sentiment.panic_settings import PanicSettings
-from ..sentiment.sectors import Sectors
+from ..sentiment.index.sectors import Sectors
+from ..sentiment.index.settings import PanicSettings
 from .inputs import Language
 
 if TYPE_CHECKING:
-    from ..sentiment.cleaning import CleaningReport
-    from ..sentiment.study import PanicStudy
+    from ..sentiment.cleaning.cleaner import CleaningReport
+    from ..sentiment.study.panic_study import PanicStudy
 
 
 @dataclass(frozen=True, eq=False)

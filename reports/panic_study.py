@@ -12,7 +12,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from ..core.notes import Said
-from ..sentiment.study import PanicStudy
+from ..sentiment.study.panic_study import PanicStudy
 from .cells import Cell, Row, Table, cell, count
 from .panic_words import PANIC_COLUMNS, both, named
 from .plot import Axes, around, bar, curve, dot, grid, number, rule, segment, text, ticks

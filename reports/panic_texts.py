@@ -21,8 +21,8 @@ from ..core import Texts
 from ..core.calendar import ZONES
 from ..core.panic import MARKET
 from ..core.texts import AUDIENCES
-from ..sentiment.admission import admit, named_scopes
-from ..sentiment.sectors import Sectors
+from ..sentiment.index.admission import admit, named_scopes
+from ..sentiment.index.sectors import Sectors
 from .panic_inputs import PanicPageInput
 
 _STEPS = (20, 16, 12, 10, 8, 6, 5, 4, 3, 2, 1)

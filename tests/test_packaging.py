@@ -128,7 +128,13 @@ def test_wheel_holds_the_package_and_nothing_else(built):
     assert f"{info}/licenses/LICENSE" in names
     for needed in ("py.typed", "app/demo.toml", "market/sample/000300.SH.parquet"):
         assert f"qushi/{needed}" in names
-    for folder in ("market/sample", "sentiment/sample", "reports/assets"):
+    for folder in (
+        "market/sample",
+        "sentiment/sample",
+        "sentiment/cleaning/tables",
+        "sentiment/scorers/dictionaries",
+        "reports/assets",
+    ):
         there = {f"qushi/{folder}/{p.name}" for p in (ROOT / folder).iterdir() if p.is_file()}
         assert there <= names
 

@@ -137,7 +137,7 @@ const pageKit = (data) => {
         if (!known(i)) continue;
         const marked = this.mark(value(i));
         if (marked) dot(i, 2.6, marked);
-        else if (!known(i - 1) && !known(i + 1)) dot(i, lineWidth, color);
+        else if (!known(i - 1) && !known(i + 1)) dot(i, Math.max(1.5, lineWidth), color);
       }
     }
   }

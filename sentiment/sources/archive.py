@@ -8,7 +8,7 @@ from ...core.places import expand, store_folder
 from ._base import TextSource
 
 if TYPE_CHECKING:
-    from ..archive import TextArchive
+    from ..archive.text_archive import TextArchive
 
 
 class ArchivedTexts(TextSource):
@@ -32,7 +32,7 @@ class ArchivedTexts(TextSource):
 
     def open(self) -> "TextArchive":
         """The archive itself; `DataError` where it is not there."""
-        from ..archive import TextArchive
+        from ..archive.text_archive import TextArchive
 
         if "://" not in self.location and not Path(self.location).is_file():
             raise DataError(

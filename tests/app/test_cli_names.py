@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from qushi.app.cli import app
-from qushi.sentiment.naming import NameTable
+from qushi.sentiment.cleaning.naming import NameTable
 
 ROWS = [
     ("000001.SZ", "深发展A", "former", "1991-04-03", "2012-08-01"),
@@ -67,7 +67,7 @@ def test_cli_names_bad_input_ends_with_one_sentence(store, args, message):
 
 
 def test_cli_names_fetch_keeps_aliases_and_says_what_it_wrote(store, monkeypatch):
-    from qushi.sentiment.exchange_names import ExchangeNames
+    from qushi.sentiment.cleaning.exchange_names import ExchangeNames
 
     NameTable.from_rows([("000001.SZ", "平安", "alias", "2012-08-02", "")]).write(store / "names.csv")
     monkeypatch.setattr(ExchangeNames, "fetch", lambda self: NameTable.from_rows(ROWS))

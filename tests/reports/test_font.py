@@ -2,6 +2,7 @@ import base64
 import io
 import re
 
+from fontTools.pens.recordingPen import RecordingPen
 from fontTools.ttLib import TTFont
 
 from qushi.core.result import REASON_WORDS
@@ -23,6 +24,17 @@ def test_font_face_holds_exactly_the_characters_asked():
 def test_font_face_leaves_unknown_characters_to_the_reader():
     cmap = embedded(font_face("恐\U0002a6d6")).getBestCmap()
     assert set(map(chr, cmap)) == set("恐 ")
+
+
+def test_font_face_draws_each_character_as_the_whole_font_does():
+    def drawn(font: TTFont, character: str) -> tuple[object, ...]:
+        pen, name = RecordingPen(), font.getBestCmap()[ord(character)]
+        font.getGlyphSet()[name].draw(pen)
+        return (tuple(pen.value), font["hmtx"][name], font["hhea"].ascent, font["hhea"].descent)
+
+    part, whole = embedded(font_face("恐慌 panic 50 %")), TTFont(PATH)
+    for character in "恐慌panic50%":
+        assert drawn(part, character) == drawn(whole, character)
 
 
 def test_font_face_of_equal_text_is_equal():

@@ -14,7 +14,7 @@ from qushi.core.notes import Said
 from qushi.reports import panic_words
 from qushi.reports.panic_page import render_panic_page, write_panic_page
 from qushi.reports.panic_words import PANIC_WORDS, SCRIPT_WORDS, both
-from qushi.sentiment.panic import panic_index
+from qushi.sentiment.index.panic import panic_index
 
 MOST_BYTES = 3_000_000
 

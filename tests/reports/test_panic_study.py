@@ -7,7 +7,7 @@ import pytest
 from example_panic import DAYS, made_index, panic_inputs
 from qushi.reports.panic_page import render_panic_page
 from qushi.reports.panic_study import study_section
-from qushi.sentiment.study import StudySettings, panic_study
+from qushi.sentiment.study.panic_study import StudySettings, panic_study
 
 
 @pytest.fixture(scope="module")

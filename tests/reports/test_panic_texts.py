@@ -9,7 +9,7 @@ from example_panic import DAYS, HOSTILE, SYMBOLS, made_index, made_texts, panic_
 from qushi.core import DataError, Texts
 from qushi.reports.panic_charts import calendar_of, drawn_scopes
 from qushi.reports.panic_texts import harmless, texts_payload
-from qushi.sentiment.sectors import Sectors
+from qushi.sentiment.index.sectors import Sectors
 
 
 def kept(inputs, budget=1_000_000):

@@ -12,9 +12,9 @@ from qushi.core import PanicIndex, Texts
 from qushi.core.calendar import sessions
 from qushi.core.notes import Said
 from qushi.reports.panic_page import PanicPageInput
-from qushi.sentiment.cleaning import CleaningReport
-from qushi.sentiment.panic import panic_index
-from qushi.sentiment.panic_settings import PanicSettings
+from qushi.sentiment.cleaning.cleaner import CleaningReport
+from qushi.sentiment.index.panic import panic_index
+from qushi.sentiment.index.settings import PanicSettings
 
 SYMBOLS = ("600519.SH", "300333.SZ")
 SETTINGS = PanicSettings(window=60, min_history=20, n_min=3)

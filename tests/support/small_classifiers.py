@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from qushi.sentiment import TrainingSettings, sample_labels
-from qushi.sentiment._runtime import quiet_transformers
-from qushi.sentiment.scratch import build_base
+from qushi.sentiment.scorers._runtime import quiet_transformers
+from qushi.sentiment.training.scratch import build_base
 
 SIZE: dict[str, Any] = {
     "hidden_size": 48,

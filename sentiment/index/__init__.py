@@ -1,0 +1,1 @@
+"""The panic index: which text counts in which session, and what the session comes to."""

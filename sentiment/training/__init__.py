@@ -1,0 +1,1 @@
+"""How a classifier learns from labelled texts, and how good it is on texts held back."""
