@@ -122,13 +122,16 @@ def read_texts(
     """
     reader = TextReader(settings, tables, scorer, calendar, archive, progress)
     kept, scores = reader.read(texts)
-    report = reader.cleaning
-    if report is not None and report.dropped:
-        progress.note(report.sentence())
+    _tell(reader.cleaning, progress)
     if not len(kept):
         raise DataError(f"of {len(texts)} texts none is left to count: check [text_cleaning]")
     index = panic_index(kept, scores, calendar, settings.panic, span[0], span[-1], tables.sectors)
-    return Reading(index, kept, scores, report)
+    return Reading(index, kept, scores, reader.cleaning)
+
+
+def _tell(report: CleaningReport | None, progress: Progress) -> None:
+    if report is not None and report.dropped:
+        progress.note(report.sentence())
 
 
 def read_archive(
@@ -171,9 +174,11 @@ def read_archive(
         def reader() -> TextReader:
             return TextReader(settings, tables, scorer, calendar, archive, progress)
 
+        growing = reader()
         growth = grow(
-            place.panic, recipe, archive, reader().read, end=span[-1], context=context, rebuild=rebuild
+            place.panic, recipe, archive, growing.read, end=span[-1], context=context, rebuild=rebuild
         )
+        _tell(growing.cleaning, progress)
         progress.note(
             f"panic index: {growth.sessions} sessions added from {growth.texts} texts; the others stay"
         )

@@ -3,12 +3,14 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import pandas as pd
+from pydantic import BeforeValidator, SerializeAsAny
 
 from ..core import Bars, DataError, Forecasts, PanicIndex, Settings, Weights
 from ..core.errors import near_names
+from ..core.extensions import build
 from ..core.panic import DIVERGENCE
 
 Need = Literal["forecast", "panic"]
@@ -105,6 +107,16 @@ class Strategy(Settings, ABC):
     def requirements(self) -> frozenset[Need]:
         """What the signals must hold; a strategy that wraps another adds the other's."""
         return self.needs
+
+
+def _from_table(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return build("qushi.strategies", value, Strategy, "base")
+    return value
+
+
+Wrapped = Annotated[SerializeAsAny[Strategy], BeforeValidator(_from_table)]
+"""A strategy that another one holds: a `Strategy`, or a table like `{kind = "trend_follow"}`."""
 
 
 def decide_on_change(targets: pd.DataFrame) -> pd.DataFrame:

@@ -9,17 +9,15 @@ anything of returns.  So the sign is a setting: with s = d (`against_public`) or
     with a base    the base's weights, 0 where s <= -threshold
 """
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, SerializeAsAny, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from ..core import DataError, Weights
-from ..core.extensions import build
 from ..core.panic import DIVERGENCE
-from ._base import Need, Signals, Strategy, decide_on_change
+from ._base import Need, Signals, Strategy, Wrapped, decide_on_change
 
 
 class PanicDivergence(Strategy):
@@ -45,17 +43,10 @@ class PanicDivergence(Strategy):
 
     needs: ClassVar[frozenset[Need]] = frozenset({"panic"})
 
-    base: SerializeAsAny[Strategy] | None = None
+    base: Wrapped | None = None
     threshold: float = Field(default=30.0, gt=0, le=100)
     leave: float = Field(default=0.0, ge=-100, le=100)
     sign: Literal["against_public", "with_public"] = "against_public"
-
-    @field_validator("base", mode="before")
-    @classmethod
-    def _from_table(cls, value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return build("qushi.strategies", value, Strategy, "base")
-        return value
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

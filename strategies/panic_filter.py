@@ -11,16 +11,14 @@ weight is multiplied by
 NaN panic is no information: m = 1, and the base passes through unchanged.
 """
 
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import AfterValidator, Field, SerializeAsAny, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from ..core import Weights
-from ..core.extensions import build
-from ._base import Need, Signals, Strategy, one_audience
+from ._base import Need, Signals, Strategy, Wrapped, one_audience
 
 
 class PanicFilter(Strategy):
@@ -47,20 +45,13 @@ class PanicFilter(Strategy):
 
     needs: ClassVar[frozenset[Need]] = frozenset({"panic"})
 
-    base: SerializeAsAny[Strategy]
+    base: Wrapped
     mode: Literal["veto", "scale"] = "veto"
     sign: Literal["avoid_panic", "buy_panic"] = "avoid_panic"
     threshold: float = Field(default=80.0, ge=0, le=100)
     calm: float = Field(default=50.0, ge=0, le=100)
     step: float = Field(default=0.25, gt=0, le=1)
     audience: Annotated[str, AfterValidator(one_audience)] = "all"
-
-    @field_validator("base", mode="before")
-    @classmethod
-    def _from_table(cls, value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return build("qushi.strategies", value, Strategy, "base")
-        return value
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
