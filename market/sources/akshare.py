@@ -27,6 +27,8 @@ from ._akshare_actions import listed_actions
 from ._akshare_factors import chained, laid_out, steps, unexplained
 from ._akshare_indices import members
 from ._akshare_listings import listings, renamings, treated
+from ._akshare_popularity import PREFIX as RANK
+from ._akshare_popularity import popularity
 from ._akshare_prices import Adjust, BackEnd, Window, in_shares, prices, refuse_unreachable
 from ._akshare_qvix import PREFIX as QVIX
 from ._akshare_qvix import qvix
@@ -40,7 +42,7 @@ _LEFT_ALONE = f"left alone after {_PATIENCE} symbols in a row did not arrive"
 
 
 class Akshare(NetworkSource):
-    """Daily bars of mainland shares, indices and funds, and the fear that options imply (QVIX).
+    """Daily bars of mainland shares, indices and funds, implied fear (QVIX) and popularity (RANK).
 
     adjust
         "raw": as traded, with a factor.  "qfq", "hfq": the back end's forward- or back-adjusted prices,
@@ -89,8 +91,8 @@ class Akshare(NetworkSource):
         """Bars of one mainland symbol; `SourceError` names each back end and why it has none."""
         if calendar_of(symbol) != "XSHG":
             raise DataError(f"akshare's bars are of the mainland (.SH, .SZ, .BJ), received {symbol!r}")
-        if symbol.startswith(QVIX):
-            return self._implied_fear(symbol).between(start, end)
+        if symbol.startswith((QVIX, RANK)):
+            return self._untraded(symbol).between(start, end)
         refuse_unreachable(symbol)
         window = Window(symbol, start, end)
         acted: Actions | str = "they were not asked for"
@@ -120,12 +122,15 @@ class Akshare(NetworkSource):
         """
         return members(index, on, self._asked())
 
-    def _implied_fear(self, symbol: str) -> Bars:
-        """Where there is no fund, no volume and nothing to adjust."""
-        table = qvix(symbol, self._asked(), anew=not self._qvix_there)
-        self._qvix_there = True
+    def _untraded(self, symbol: str) -> Bars:
+        """Implied fear and popularity, where there is no volume and nothing to adjust."""
+        if symbol.startswith(RANK):
+            table = popularity(symbol, self._asked())
+        else:
+            table = qvix(symbol, self._asked(), anew=not self._qvix_there)
+            self._qvix_there = True
         table = self._finished(table, "XSHG", symbol)
-        table = possible(table, self.on_bad, "the file of QVIX", self.note)
+        table = possible(table, self.on_bad, "the site's series", self.note)
         adjustment: Adjustment = "raw" if self.adjust == "raw" else "adjusted"
         return Bars.from_frame(table, adjustment=adjustment, actions=Actions.none([symbol]))
 
