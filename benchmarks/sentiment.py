@@ -156,7 +156,7 @@ def peak() -> int:
 
 def memory(scratch: Path) -> None:
     tiny = make_model(1, 24, scratch / "tiny")
-    jobs = [(10_000, "dictionary"), (BIG, "dictionary"), (10_000, tiny), (BIG // 10, tiny)]
+    jobs = [(10_000, "dictionary"), (BIG, "dictionary"), (10_000, tiny), (BIG, tiny)]
     for rows, model in jobs:
         name = "word lists" if model == "dictionary" else "transformer of 1 layer x 24"
         print(f"\nscoring an archive, {name}", flush=True)

@@ -4,10 +4,10 @@ The rank says how many looked, not what they thought: it holds no text, and is a
 index.  RANK.600519.SH is that of 600519.SH; 1 is the most popular share, so a falling line is a rising
 popularity.  The site ranks shares of Shanghai and Shenzhen, one row a day, and shows about a year.
 
-A rank is of a whole day, the evening after the close included, so the close of that day cannot know it.
-The row of a session therefore holds the rank of the session before:
+A rank has a date only, and may take in the evening (the site's figures beside it are of 23:00), so the
+close of that day cannot know it.  The row of a session therefore holds the rank of the session before:
 
-    close[s] = rank of day d, where s is the first session after d
+    close[s] = rank of session d, where s is the first session after d
 
 and the rank of a day still running stands nowhere yet.  The site ranks weekends and holidays, too; they
 are left out, since every session shall say the same thing: how popular the share was on a session.
@@ -46,14 +46,14 @@ def popularity(symbol: str, ask: Ask) -> pd.DataFrame:
         )
     found = ask(symbol, lambda: _listed(named[3] + named[2]))
     if found.empty:
-        raise SourceError(f"{symbol}: the site has no ranks of it: is the code right, is it listed?")
+        raise SourceError(f"Eastmoney has no ranks of {symbol}: is the code right, is it listed?")
     missing = lacking(found, (_DAY, _RANK))
     if missing:
         raise SourceError(f"{symbol} lacks the column {missing!r}: akshare has changed its columns")
     days = pd.to_datetime(found[_DAY].astype(str).str[:10], format="%Y-%m-%d", errors="coerce")
     ranks = pd.to_numeric(found[_RANK], errors="coerce").astype(float)
     strange = found[_RANK].notna() & ~(ranks % 1 == 0)
-    if days.isna().any() or days.duplicated().any():
+    if days.isna().any() or days.duplicated().any() or strange.any():
         raise SourceError(
             f"{symbol} came with days or ranks that are none, or a day twice: the site has changed"
         )

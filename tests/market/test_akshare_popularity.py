@@ -135,7 +135,7 @@ def test_popularity_of_what_is_no_share_is_refused_unasked(site, symbol):
 @pytest.mark.parametrize("nothing", [[], None])
 def test_popularity_of_an_unknown_share_says_so(site, nothing):
     site.answer = answered(nothing)
-    with pytest.raises(SourceError, match=r"RANK\.600519\.SH: the site has no ranks of it"):
+    with pytest.raises(SourceError, match=r"has no ranks of RANK\.600519\.SH: is the code"):
         rows()
 
 
