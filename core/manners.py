@@ -116,7 +116,7 @@ class Manners(Settings):
                 # A body that is no JSON is an OSError too in requests, but will not pass.
                 if not failed:
                     raise ValueError(*error.args[:1]) from error
-            except Exception:
+            except Exception:  # whatever the library made of it: the request that failed is told
                 if not failed:
                     raise
             if failed:
