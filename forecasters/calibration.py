@@ -16,11 +16,11 @@ which the design effect D measures as in `quality.py`.
 """
 
 from collections.abc import Sequence
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
 
 from ..core import Bars, Forecasts
 from .labels import TargetName, make_targets
@@ -29,7 +29,7 @@ RELIABILITY = ("model", "seed", "horizon", "group", "stated", "share", "n", "low
 COVERAGE = ("model", "seed", "horizon", "lower", "upper", "nominal", "measured", "n", "low", "high")
 GROUPS = 10
 
-_Z = float(stats.norm.ppf(0.975))
+_Z = NormalDist().inv_cdf(0.975)
 
 
 def reliability(forecasts: Forecasts, bars: Bars) -> pd.DataFrame:
@@ -139,5 +139,6 @@ def _independent(
 
 
 def _sorted(rows: Sequence[tuple[object, ...]], columns: Sequence[str]) -> pd.DataFrame:
+
     table = pd.DataFrame(rows, columns=list(columns))
     return table.sort_values(["model", "seed", "horizon"], kind="stable", ignore_index=True)

@@ -26,7 +26,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
 
 from ..core import Bars, Forecasts
 from ..core.forecasts import QUANTILE
@@ -172,6 +171,8 @@ def directions(rows: pd.DataFrame) -> npt.NDArray[np.float64]:
 
 
 def _direction(rows: pd.DataFrame, label: npt.NDArray[np.float64], horizon: int) -> Figures:
+    from scipy import stats  # half a second that most commands need not wait
+
     names = ("accuracy", "base_rate", "p_value", "balanced_accuracy", "mcc")
     found = dict.fromkeys(names, np.nan)
     if len(rows) == 0:
@@ -297,6 +298,8 @@ def _ic(rows: pd.DataFrame, horizon: int) -> Figures:
 
 
 def _tested(ic: float, t: float, freedom: float) -> Figures:
+    from scipy import stats  # half a second that most commands need not wait
+
     p = float(2 * stats.t.sf(abs(t), freedom))
     return {"ic": ic, "ic_t": float(t), "ic_p_value": p}
 

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import tomllib
 
 import pytest
@@ -144,3 +146,18 @@ def test_config_all_symbols_are_those_that_the_source_lists():
         found = parse_experiment({"name": "x", "bars": bars})
         assert found.symbols == ("000300.SH", "AAPL", "GOOG", "IBM", "MSFT")
         assert parse_experiment(tomllib.loads(found.to_toml())).symbols == found.symbols
+
+
+def test_reading_an_experiment_loads_no_library_that_only_a_run_needs():
+    heavy = (
+        "torch",
+        "transformers",
+        "sklearn",
+        "scipy.stats",
+        "statsmodels",
+        "backtrader",
+        "quantstats",
+    )
+    code = f"import sys, qushi.app.config; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
