@@ -33,7 +33,7 @@ from .rows import (
     plain,
 )
 from .summary import RuleRow, summary
-from .ticks import Towards, band, exact, tick_at, to_tick
+from .ticks import DUST, Towards, band, exact, tick_at, to_tick
 
 Side = Literal["buy", "sell"]
 
@@ -254,7 +254,8 @@ def _decimal(value: float) -> Decimal:
 
 
 def _cents(amount: Decimal) -> float:
-    return float(amount.quantize(_CENT, rounding=ROUND_HALF_UP))
+    """Half-up; the dust of a float, as in 8.499999999999943 shares, decides no half cent."""
+    return float(amount.quantize(DUST, ROUND_HALF_UP).quantize(_CENT, ROUND_HALF_UP))
 
 
 def _levied(row: Levy | None, side: Side, amount: Decimal) -> Decimal:

@@ -164,9 +164,8 @@ def invariants(market: Market, result: BacktestResult, book: list[Asked], terms:
             assert fill.quantity == legal_buy(stock.board, fill.quantity)
         held[fill.symbol] += fill.quantity if buy else -fill.quantity
         today[fill.symbol] += fill.quantity if buy else 0
-        parts = fees(
-            stock.board, market.dates[at[session]], buy, Fraction(str(fill.quantity)), price
-        )  # 13
+        shares = Fraction(str(round(fill.quantity, 9)))  # as the price: without the dust of floats
+        parts = fees(stock.board, market.dates[at[session]], buy, shares, price)  # 13
         assert [round(float(part), 2) for part in parts] == [
             *(fill.commission, fill.stamp_duty, fill.transfer_fee)
         ]

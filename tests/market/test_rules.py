@@ -59,6 +59,13 @@ def test_costs_half_a_cent_goes_up_where_floats_go_down():
     assert wrong > 10
 
 
+def test_costs_dust_of_a_fractional_holding_decides_no_cent():
+    rules = rules_for("XTAI")
+    for dust in (-(2**-44), 0.0, 2**-44):  # what sums of shares leave in the last digits
+        costs = rules.costs("2102.TW", "2024-01-02", "sell", 8.5 + dust, 1370.0)
+        assert costs.stamp_duty == 34.94  # 0.3 % of 11,645 is 34.935
+
+
 @pytest.mark.parametrize(
     ("session", "bought", "sold"),
     [
